@@ -27,3 +27,77 @@ export interface ResetOptions {
   readonly seed?: number | bigint | undefined;
   readonly options?: Readonly<Record<string, unknown>> | undefined;
 }
+
+/** Facts about an environment class: how it can be drawn, and how fast. */
+export interface EnvMetadata {
+  readonly renderModes: readonly string[];
+  /** Frames per second that look natural. */
+  readonly renderFps?: number;
+  readonly [key: string]: unknown;
+}
+
+/**
+ * An environment: the world an agent acts in.
+ *
+ * Subclasses set the two spaces and write `reset` and `step`. Random numbers come from `this.npRandom`, which `reset`
+ * seeds: call `this.seedFrom(options)` first in every `reset`.
+ *
+ * `step` and `reset` may return a promise (an environment that asks a server, say); see {@link SyncEnv} for those that never do.
+ */
+export abstract class Env<Observation = unknown, Action = unknown> {
+  abstract readonly observationSpace: Space<Observation>;
+  abstract readonly actionSpace: Space<Action>;
+  readonly metadata: EnvMetadata = { renderModes: [] };
+  /** How `render` draws, chosen when the environment is made; null draws nothing. */
+  readonly renderMode: string | null = null;
+
+  #generator: Generator | undefined;
+  #seed: bigint | undefined;
+
+  /** Starts a new episode. With a seed, the same episode every time; without one, the random stream goes on. */
+  abstract reset(options?: ResetOptions): MaybePromise<ResetResult<Observation>>;
+
+  /** Takes one action. After `terminated` (the task ended) or `truncated` (time ran out) call `reset`. */
+  abstract step(action: Action): MaybePromise<StepResult<Observation>>;
+
+  /** The picture of the present state, in the form that `renderMode` names; null when there is none. */
+  render(): unknown {
+    return null;
+  }
+
+  /** Frees what the environment holds. */
+  close(): MaybePromise<void> {}
+
+  /** The innermost environment, without wrappers. */
+  get unwrapped(): Env {
+    return this as unknown as Env;
+  }
+
+  /** The environment's random stream: NumPy's PCG64. Seeded from the operating system until `reset` gets a seed. */
+  get npRandom(): Generator {
+    if (this.#generator === undefined) [this.#generator, this.#seed] = npRandom();
+    return this.#generator;
+  }
+
+  set npRandom(generator: Generator) {
+    this.#generator = generator;
+    this.#seed = undefined;
+  }
+
+  /** The seed of `npRandom`; undefined when the generator was set from outside. */
+  get npRandomSeed(): bigint | undefined {
+    void this.npRandom;
+    return this.#seed;
+  }
+
+  /** Restarts `npRandom` if the options carry a seed. Every `reset` calls this first. */
+  protected seedFrom(options?: ResetOptions): void {
+    if (options?.seed !== undefined) [this.#generator, this.#seed] = npRandom(options.seed);
+  }
+}
+
+/** An environment whose `reset` and `step` answer at once, as all of the built-in classic ones do. */
+export interface SyncEnv<Observation = unknown, Action = unknown> extends Env<Observation, Action> {
+  reset(options?: ResetOptions): ResetResult<Observation>;
+  step(action: Action): StepResult<Observation>;
+}
