@@ -3,6 +3,7 @@
 
 import { type Generator, npRandom } from '../random/index.ts';
 import type { Space } from './spaces/space.ts';
+import type { EnvSpec } from './spec.ts';
 
 /** A value that may come now or later. Synchronous environments return it now and never pay for a promise. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -10,7 +11,11 @@ export type MaybePromise<T> = T | Promise<T>;
 /** Auxiliary facts about a step or a reset, for diagnostics; never needed for learning. */
 export type Info = Record<string, unknown>;
 
-/** What `step` returns: `[observation, reward, terminated, truncated, info]`. */
+/**
+ * What `step` returns: `[observation, reward, terminated, truncated, info]`.
+ *
+ * Each step returns a new array, which wrappers may write to: TimeLimit sets `truncated` in place and allocates nothing.
+ */
 export type StepResult<Observation> = [
   observation: Observation,
   reward: number,
@@ -19,7 +24,7 @@ export type StepResult<Observation> = [
   info: Info,
 ];
 
-/** What `reset` returns: `[observation, info]`. */
+/** What `reset` returns: `[observation, info]`, a new array each time. */
 export type ResetResult<Observation> = [observation: Observation, info: Info];
 
 /** How an episode begins. `seed` restarts the random stream; without it the stream goes on. `options` are the environment's own. */
@@ -53,6 +58,7 @@ export abstract class Env<Observation = unknown, Action = unknown> {
 
   #generator: Generator | undefined;
   #seed: bigint | undefined;
+  #spec: EnvSpec | null = null;
 
   /** Starts a new episode. With a seed, the same episode every time; without one, the random stream goes on. */
   abstract reset(options?: ResetOptions): MaybePromise<ResetResult<Observation>>;
@@ -65,12 +71,21 @@ export abstract class Env<Observation = unknown, Action = unknown> {
     return null;
   }
 
-  /** Frees what the environment holds. */
+  /** Frees what the environment holds. May be called more than once. */
   close(): MaybePromise<void> {}
 
   /** The innermost environment, without wrappers. */
   get unwrapped(): Env {
     return this as unknown as Env;
+  }
+
+  /** How this environment was made, and how to make it again; null if it was built without `make`. */
+  get spec(): EnvSpec | null {
+    return this.#spec;
+  }
+
+  set spec(spec: EnvSpec | null) {
+    this.#spec = spec;
   }
 
   /** The environment's random stream: NumPy's PCG64. Seeded from the operating system until `reset` gets a seed. */
@@ -94,6 +109,30 @@ export abstract class Env<Observation = unknown, Action = unknown> {
   protected seedFrom(options?: ResetOptions): void {
     if (options?.seed !== undefined) [this.#generator, this.#seed] = npRandom(options.seed);
   }
+
+  /** Whether this environment, or one that it wraps, has an attribute of that name. */
+  hasWrapperAttr(name: string): boolean {
+    return name in this;
+  }
+
+  /** The attribute of that name, of this environment or of the outermost one below that has it. Throws if none has. */
+  getWrapperAttr(name: string): unknown {
+    if (!(name in this)) throw new TypeError(`${this} has no attribute '${name}'`);
+    return Reflect.get(this, name);
+  }
+
+  /**
+   * Sets an attribute where it exists: here, or on the outermost environment below that has it. Where none has it, it is
+   * created here, unless `force` is false. Returns whether it was set.
+   */
+  setWrapperAttr(name: string, value: unknown, { force = true }: { readonly force?: boolean } = {}): boolean {
+    return (force || name in this) && Reflect.set(this, name, value);
+  }
+
+  /** The class and, if known, the id, such as `<CartPoleEnv<CartPole-v1>>`. */
+  toString(): string {
+    return this.spec === null ? `<${this.constructor.name} instance>` : `<${this.constructor.name}<${this.spec.id}>>`;
+  }
 }
 
 /** An environment whose `reset` and `step` answer at once, as all of the built-in classic ones do. */
@@ -101,3 +140,12 @@ export interface SyncEnv<Observation = unknown, Action = unknown> extends Env<Ob
   reset(options?: ResetOptions): ResetResult<Observation>;
   step(action: Action): StepResult<Observation>;
 }
+
+/** The observations of an environment type. */
+export type ObservationOf<E extends Env> = Awaited<ReturnType<E['reset']>>[0];
+
+/** The actions of an environment type. */
+export type ActionOf<E extends Env> = Parameters<E['step']>[0];
+
+/** What a wrapper of `E` returns: at once if `E` answers at once, else perhaps as a promise. */
+export type Answer<E extends Env, T> = E extends SyncEnv ? T : MaybePromise<T>;
