@@ -1,0 +1,41 @@
+// What the runtime asks of an engine: load a model, bind it to memory, run it. ONNX Runtime's C API is the one there is.
+
+import type { DType, Shape, TensorData } from '../tensor/index.ts';
+
+/** Memory with a shape, as a program sees it. */
+export interface Binding {
+  readonly name: string;
+  readonly data: TensorData;
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+export interface LoadOptions {
+  /** How many threads one operation may use. 1 runs everything on the calling thread. */
+  readonly threads: number;
+}
+
+export interface Engine {
+  /** Name and version, for messages and run records. */
+  readonly name: string;
+  /** @throws Error if the model cannot be loaded. */
+  load(model: Uint8Array, options: LoadOptions): LoadedModel;
+}
+
+export interface LoadedModel {
+  /**
+   * Ties inputs and outputs to memory: runs read and write it in place, without copies. The memory must not be
+   * detached or resized while the binding lives. It may be shared between threads.
+   */
+  bind(inputs: readonly Binding[], outputs: readonly Binding[]): BoundModel;
+  release(): void;
+}
+
+export interface BoundModel {
+  /** Runs on this thread and returns when all outputs are written. */
+  run(): void;
+  /** Runs on another thread; the event loop goes on. One run at a time for each binding. */
+  runAsync(): Promise<void>;
+  /** Frees the binding. */
+  release(): void;
+}

@@ -1,0 +1,267 @@
+// Writes a graph of tensors as an ONNX model: nodes in order of use, constants as initializers, the rest as inputs.
+
+import { create, toBinary } from '@bufbuild/protobuf';
+import { type DType, sourceOf, type Tensor, type TensorData } from '../tensor/index.ts';
+import { type AttributeValue, type Emitter, lower, ONNX_TYPE } from './lowering.ts';
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './onnx/onnx_pb.ts';
+
+// What ONNX Runtime 1.30 knows in full; newer operator sets change nothing that is used here.
+const IR_VERSION = 10n;
+const OPSET = 21n;
+
+/** A model ready to load, and what its inputs and outputs stand for. */
+export interface EmittedGraph {
+  readonly model: Uint8Array;
+  /** The leaves that are bound to memory, in the order of the inputs `in0`, `in1`, …. */
+  readonly inputs: readonly Tensor[];
+  /** Input names, `in0`, …. */
+  readonly inputNames: readonly string[];
+  readonly outputs: readonly Tensor[];
+  /** The names of the outputs `out0`, … in the order given. */
+  readonly outputNames: readonly string[];
+  /** The number of ONNX nodes. */
+  readonly nodeCount: number;
+  /** Whether the memory of input `input` may be overwritten by output `output` while the program runs. */
+  mayAlias(input: number, output: number): boolean;
+}
+
+/** Constants of more elements than this stay outside the model, bound as inputs: nothing is copied. */
+const LARGEST_INITIALIZER = 4096;
+
+/** Emits the graph that computes `outputs`. */
+export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
+  const graph = create(GraphProtoSchema, { name: 'gymformer' });
+  const emitter = new GraphEmitter(graph);
+  const names = new Map<Tensor, string>();
+  const inputs: Tensor[] = [];
+  for (const node of inOrder(outputs)) {
+    if (node.op === 'leaf') {
+      names.set(node, leafName(node, inputs, emitter, names));
+    } else {
+      names.set(node, lower(emitter, node, node.inputs.map((input) => names.get(input)!)));
+    }
+  }
+  const outputNames = outputs.map((node, i) => {
+    // Identity: an output may be an input, or stand twice among the outputs.
+    graph.node.push(emitter.rawNode('Identity', [names.get(node)!], [`out${i}`]));
+    graph.output.push(valueInfo(`out${i}`, node));
+    return `out${i}`;
+  });
+  bypassIdentities(graph, new Set(inputs.map((_, i) => `in${i}`)));
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: 'gymformer',
+    graph,
+    opsetImport: [
+      create(OperatorSetIdProtoSchema, { domain: '', version: OPSET }),
+      create(OperatorSetIdProtoSchema, { domain: 'com.microsoft', version: 1n }),
+    ],
+  });
+  return {
+    model: toBinary(ModelProtoSchema, model),
+    inputs,
+    inputNames: inputs.map((_, i) => `in${i}`),
+    outputs,
+    outputNames,
+    nodeCount: graph.node.length,
+    mayAlias: (input, output) => mayAlias(graph, `in${input}`, `out${output}`),
+  };
+}
+
+function leafName(leaf: Tensor, inputs: Tensor[], emitter: GraphEmitter, names: ReadonlyMap<Tensor, string>): string {
+  const source = sourceOf(leaf);
+  if (source.kind === 'constant' && source.data.length <= LARGEST_INITIALIZER) {
+    return emitter.constant(source.data, leaf.shape, leaf.dtype);
+  }
+  // Leaves over the same memory are one input.
+  const twin = inputs.find((other) => {
+    const o = sourceOf(other);
+    return (
+      (source.kind === 'storage' && o.kind === 'storage' && o.storage === source.storage) ||
+      (source.kind === 'argument' && o.kind === 'argument' && o.index === source.index)
+    );
+  });
+  if (twin !== undefined && twin.shape.join() === leaf.shape.join()) return names.get(twin)!;
+  const name = `in${inputs.length}`;
+  inputs.push(leaf);
+  emitter.graph.input.push(valueInfo(name, leaf));
+  return name;
+}
+
+/** All nodes that `outputs` need, each after its inputs. */
+function inOrder(outputs: readonly Tensor[]): Tensor[] {
+  const order: Tensor[] = [];
+  const seen = new Set<Tensor>();
+  const done = new Set<Tensor>();
+  const stack = [...outputs].reverse();
+  while (stack.length > 0) {
+    const node = stack.at(-1)!;
+    if (!seen.has(node)) {
+      seen.add(node);
+      for (let i = node.inputs.length - 1; i >= 0; i--) if (!seen.has(node.inputs[i]!)) stack.push(node.inputs[i]!);
+    } else {
+      stack.pop();
+      if (!done.has(node)) {
+        done.add(node);
+        order.push(node);
+      }
+    }
+  }
+  return order;
+}
+
+class GraphEmitter implements Emitter {
+  readonly graph: GraphProto;
+  readonly #constants = new Map<string, string>();
+  readonly #further = new Map<string, readonly string[]>();
+  #count = 0;
+
+  constructor(graph: GraphProto) {
+    this.graph = graph;
+  }
+
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    options: { readonly outputs?: number; readonly domain?: string } = {},
+  ): string {
+    const base = `v${this.#count++}`;
+    const outputs = Array.from({ length: options.outputs ?? 1 }, (_, i) => (i === 0 ? base : `${base}.${i}`));
+    if (outputs.length > 1) this.#further.set(base, outputs.slice(1));
+    this.graph.node.push(this.rawNode(opType, inputs, outputs, attributes, options.domain));
+    return base;
+  }
+
+  rawNode(
+    opType: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    domain = '',
+  ) {
+    return create(NodeProtoSchema, {
+      opType,
+      domain,
+      input: [...inputs],
+      output: [...outputs],
+      attribute: Object.entries(attributes).map(([name, value]) => attributeProto(name, value)),
+    });
+  }
+
+  int64(values: readonly number[]): string {
+    const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    return this.#initializer(`int64[${values.join()}]`, bytes, [values.length], ONNX_TYPE.int64);
+  }
+
+  scalar(value: number, dtype: DType): string {
+    const data = dtype === 'float32' ? Float32Array.of(value) : Int32Array.of(value);
+    return this.constant(data, [], dtype);
+  }
+
+  constant(data: TensorData, shape: readonly number[], dtype: DType): string {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+    const key = data.length <= 16 ? `${dtype}[${shape.join()}]:${data.length === 1 && Object.is(data[0], -0) ? '-0' : data.join()}` : undefined;
+    return this.#initializer(key, bytes, shape, ONNX_TYPE[dtype]);
+  }
+
+  outputs(main: string, others: readonly string[]): string {
+    this.#further.set(main, others);
+    return main;
+  }
+
+  output(main: string, index: number): string {
+    return this.#further.get(main)![index - 1]!;
+  }
+
+  #initializer(key: string | undefined, rawData: Uint8Array, shape: readonly number[], dataType: number): string {
+    const known = key === undefined ? undefined : this.#constants.get(key);
+    if (known !== undefined) return known;
+    const name = `c${this.graph.initializer.length}`;
+    this.graph.initializer.push(create(TensorProtoSchema, { name, dims: shape.map(BigInt), dataType, rawData }));
+    if (key !== undefined) this.#constants.set(key, name);
+    return name;
+  }
+}
+
+function attributeProto(name: string, value: AttributeValue): AttributeProto {
+  if (typeof value === 'number') {
+    return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
+  }
+  if (typeof value === 'string') {
+    const s = new TextEncoder().encode(value);
+    return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.STRING, s });
+  }
+  return 'float' in value
+    ? create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value.float })
+    : create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
+}
+
+function valueInfo(name: string, { shape, dtype }: Tensor): ValueInfoProto {
+  const dim = shape.map((size) => create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(size) } }));
+  const tensorType = create(TypeProto_TensorSchema, {
+    elemType: ONNX_TYPE[dtype],
+    shape: create(TensorShapeProtoSchema, { dim }),
+  });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, { value: { case: 'tensorType', value: tensorType } }),
+  });
+}
+
+/** Lets the node that computes an output write it by its own name, unless an input or constant is the output. */
+function bypassIdentities(graph: GraphProto, inputs: ReadonlySet<string>): void {
+  const constants = new Set(graph.initializer.map((initializer) => initializer.name));
+  const renamed = new Map<string, string>();
+  graph.node = graph.node.filter((node) => {
+    const [from, to] = [node.input[0]!, node.output[0]!];
+    const isOutput = node.opType === 'Identity' && to.startsWith('out');
+    if (!isOutput || inputs.has(from) || constants.has(from) || renamed.has(from)) return true;
+    renamed.set(from, to);
+    return false;
+  });
+  for (const node of graph.node) {
+    node.input = node.input.map((name) => renamed.get(name) ?? name);
+    node.output = node.output.map((name) => renamed.get(name) ?? name);
+  }
+}
+
+/** Kernels that read element i of their inputs before they write element i of their output, and no other. */
+const ELEMENTWISE = new Set(
+  'Add Sub Mul Div Neg Abs Sign Exp Log Sqrt Reciprocal Tanh Sigmoid Relu Erf Gelu Clip Pow Min Max Identity'.split(' '),
+);
+
+/**
+ * ONNX Runtime orders nodes as it likes, as long as a node follows its inputs. So an output may overwrite an input only
+ * if every other reader of the input is an ancestor of the writer, and the writer, if it reads the input, works
+ * element by element.
+ */
+function mayAlias(graph: GraphProto, input: string, output: string): boolean {
+  const producer = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));
+  const writer = producer.get(output)!;
+  if (writer.input.includes(input) && !ELEMENTWISE.has(writer.opType)) return false;
+  const ancestors = new Set([writer]);
+  for (const node of ancestors) {
+    for (const name of node.input) {
+      const above = producer.get(name);
+      if (above !== undefined) ancestors.add(above);
+    }
+  }
+  return graph.node.every((node) => !node.input.includes(input) || ancestors.has(node));
+}
