@@ -115,10 +115,14 @@ export abstract class Env<Observation = unknown, Action = unknown> {
     return name in this;
   }
 
-  /** The attribute of that name, of this environment or of the outermost one below that has it. Throws if none has. */
+  /**
+   * The attribute of that name, of this environment or of the outermost one below that has it. Methods come bound to
+   * their environment. Throws a TypeError if none has it.
+   */
   getWrapperAttr(name: string): unknown {
     if (!(name in this)) throw new TypeError(`${this} has no attribute '${name}'`);
-    return Reflect.get(this, name);
+    const value: unknown = Reflect.get(this, name);
+    return typeof value === 'function' ? value.bind(this) : value;
   }
 
   /**

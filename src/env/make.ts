@@ -3,7 +3,7 @@
 import { Env } from './env.ts';
 import type { EnvTypeOf, EnvTypes, Made } from './env-types.ts';
 import { EnvError, InvalidEnv, UnsupportedMode } from './errors.ts';
-import { findSpec, findWrapper } from './registry.ts';
+import { findSpec, findWrapper } from './lookup.ts';
 import type { EnvSpec } from './spec.ts';
 import { OrderEnforcing } from './wrappers/order-enforcing.ts';
 import { PassiveEnvChecker } from './wrappers/passive-env-checker.ts';

@@ -3,7 +3,7 @@
 import type { Env } from './env.ts';
 import { EnvError } from './errors.ts';
 import { type MakeOptions, make } from './make.ts';
-import { findSpec, findWrapper, parseEnvId } from './registry.ts';
+import { findSpec, findWrapper, parseEnvId } from './lookup.ts';
 import type { VectorEnv } from './vector/vector-env.ts';
 
 /** Arguments of an environment's constructor, by name. */

@@ -123,9 +123,8 @@ export abstract class Wrapper<
   }
 
   override getWrapperAttr(name: string): unknown {
-    if (name in this) return Reflect.get(this, name);
-    if (!this.env.hasWrapperAttr(name)) throw new TypeError(`${this} has no attribute '${name}'`);
-    return this.env.getWrapperAttr(name);
+    if (!(name in this) && this.env.hasWrapperAttr(name)) return this.env.getWrapperAttr(name);
+    return super.getWrapperAttr(name);
   }
 
   override setWrapperAttr(name: string, value: unknown, { force = true }: { readonly force?: boolean } = {}): boolean {
