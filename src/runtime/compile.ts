@@ -1,6 +1,15 @@
 // compile turns a TypeScript function over tensors into native programs, one for each combination of argument shapes.
 
-import { argument, type Tensor, type TensorData, type Typed, setEvaluator, showShape, sourceOf, tensor } from '../tensor/index.ts';
+import {
+  argument,
+  type Tensor,
+  type TensorData,
+  type Typed,
+  setEvaluator,
+  showShape,
+  sourceOf,
+  tensor,
+} from '../tensor/index.ts';
 import { defaultThreads, engine } from './device.ts';
 import { type BoundProgram, type Mapped, mapTree, Program, type Tree } from './program.ts';
 
@@ -95,7 +104,8 @@ export function compile<A extends readonly Tensor[], T extends Tree>(
 
   const call = (...args: Arguments<A>): Mapped<T, Tensor> => {
     const entry = entryFor(args);
-    if (entry.busy > 0) throw new Error('this compiled function is still running asynchronously: wait for its promise first');
+    if (entry.busy > 0)
+      throw new Error('this compiled function is still running asynchronously: wait for its promise first');
     entry.bound ??= entry.program.bind();
     enter(entry.bound, args);
     entry.bound.run();
@@ -149,7 +159,8 @@ function free<T extends Tree>(entry: Entry<T>): void {
 function results(bound: { readonly results: unknown }, program: { readonly tree: Tree }): unknown {
   const memory = [...dataOf(bound.results)];
   let next = 0;
-  return mapTree(program.tree, ({ shape }) => tensor(memory[next++]!.slice(), { shape }));
+  const map = mapTree as (tree: Tree, leaf: (node: Tensor) => Tensor) => unknown;
+  return map(program.tree, ({ shape }) => tensor(memory[next++]!.slice(), { shape }));
 }
 
 function* dataOf(tree: unknown): Generator<TensorData> {

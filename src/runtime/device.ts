@@ -34,7 +34,10 @@ export function engine(): Engine {
 /** Checks what everything here relies on: results in place, over the memory of an input, in memory shared by threads. */
 function selfTest(candidate: Engine): void {
   const type = { shape: [3], dtype: 'float32' } as const;
-  const program = new Program(argument(0, type.shape, type.dtype).mul(2).add(1), [type], { engine: candidate, threads: 1 });
+  const program = new Program(argument(0, type.shape, type.dtype).mul(2).add(1), [type], {
+    engine: candidate,
+    threads: 1,
+  });
   const memory = new Float32Array(new SharedArrayBuffer(12));
   memory.set([1, 2, 3]);
   const bound = program.bind({ arguments: [memory], outputs: [memory] });

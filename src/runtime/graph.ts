@@ -54,7 +54,14 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
     if (node.op === 'leaf') {
       names.set(node, leafName(node, inputs, emitter, names));
     } else {
-      names.set(node, lower(emitter, node, node.inputs.map((input) => names.get(input)!)));
+      names.set(
+        node,
+        lower(
+          emitter,
+          node,
+          node.inputs.map((input) => names.get(input)!),
+        ),
+      );
     }
   }
   const outputNames = outputs.map((node, i) => {
@@ -177,7 +184,10 @@ class GraphEmitter implements Emitter {
 
   constant(data: TensorData, shape: readonly number[], dtype: DType): string {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-    const key = data.length <= 16 ? `${dtype}[${shape.join()}]:${data.length === 1 && Object.is(data[0], -0) ? '-0' : data.join()}` : undefined;
+    const key =
+      data.length <= 16
+        ? `${dtype}[${shape.join()}]:${data.length === 1 && Object.is(data[0], -0) ? '-0' : data.join()}`
+        : undefined;
     return this.#initializer(key, bytes, shape, ONNX_TYPE[dtype]);
   }
 
@@ -214,7 +224,9 @@ function attributeProto(name: string, value: AttributeValue): AttributeProto {
 }
 
 function valueInfo(name: string, { shape, dtype }: Tensor): ValueInfoProto {
-  const dim = shape.map((size) => create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(size) } }));
+  const dim = shape.map((size) =>
+    create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(size) } }),
+  );
   const tensorType = create(TypeProto_TensorSchema, {
     elemType: ONNX_TYPE[dtype],
     shape: create(TensorShapeProtoSchema, { dim }),
@@ -244,7 +256,9 @@ function bypassIdentities(graph: GraphProto, inputs: ReadonlySet<string>): void 
 
 /** Kernels that read element i of their inputs before they write element i of their output, and no other. */
 const ELEMENTWISE = new Set(
-  'Add Sub Mul Div Neg Abs Sign Exp Log Sqrt Reciprocal Tanh Sigmoid Relu Erf Gelu Clip Pow Min Max Identity'.split(' '),
+  'Add Sub Mul Div Neg Abs Sign Exp Log Sqrt Reciprocal Tanh Sigmoid Relu Erf Gelu Clip Pow Min Max Identity'.split(
+    ' ',
+  ),
 );
 
 /**

@@ -1,7 +1,15 @@
 // How each operation becomes ONNX: one short rule an operation. The choices follow what ONNX Runtime's CPU kernels do
 // well: transposed operands are flags, norms and GELU are single nodes, there is no Einsum and no in-graph sampling.
 
-import { type Attributes, attributesOf, type DType, type Op, type Shape, sizeOf, type Tensor } from '../tensor/index.ts';
+import {
+  type Attributes,
+  attributesOf,
+  type DType,
+  type Op,
+  type Shape,
+  sizeOf,
+  type Tensor,
+} from '../tensor/index.ts';
 
 /** ONNX attribute values: whole numbers, floats (wrapped, since 1 could be either), text and lists of whole numbers. */
 export type AttributeValue = number | { readonly float: number } | string | readonly number[];
@@ -99,7 +107,8 @@ export const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<
     const [a, b] = node.inputs as [Tensor, Tensor];
     const flags = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
     if (a.rank === 2 && b.rank === 2) {
-      if (transposeA || transposeB || alpha !== 1) return emit.node('Gemm', inputs, { ...flags, alpha: { float: alpha } });
+      if (transposeA || transposeB || alpha !== 1)
+        return emit.node('Gemm', inputs, { ...flags, alpha: { float: alpha } });
       return emit.node('MatMul', inputs);
     }
     if (!transposeA && b.rank === 2) {

@@ -69,9 +69,7 @@ export class OnnxRuntime implements Engine {
     this.#check(this.#api.SetGlobalIntraOpNumThreads(threading, options.threads));
     this.#check(this.#api.SetGlobalDenormalAsZero(threading));
     const ERROR_LEVEL = 3;
-    this.#env = this.#out((out) =>
-      this.#api.CreateEnvWithGlobalThreadPools(ERROR_LEVEL, 'gymformer', threading, out),
-    );
+    this.#env = this.#out((out) => this.#api.CreateEnvWithGlobalThreadPools(ERROR_LEVEL, 'gymformer', threading, out));
     const [DEVICE_ALLOCATOR, DEFAULT_MEMORY] = [0, 0];
     this.#memoryInfo = this.#out((out) => this.#api.CreateCpuMemoryInfo(DEVICE_ALLOCATOR, DEFAULT_MEMORY, out));
   }
@@ -235,7 +233,9 @@ function libraryPath(): string {
   } catch {
     throw new Error("the package onnxruntime-node is missing: run 'npm install' (see README, Installation)");
   }
-  const file = { linux: 'libonnxruntime.so.1', darwin: 'libonnxruntime.1.30.0.dylib', win32: 'onnxruntime.dll' }[process.platform as string];
+  const file = { linux: 'libonnxruntime.so.1', darwin: 'libonnxruntime.1.30.0.dylib', win32: 'onnxruntime.dll' }[
+    process.platform as string
+  ];
   const folder = join(root, 'bin', 'napi-v6', process.platform, process.arch);
   if (file === undefined || !existsSync(join(folder, file))) {
     throw new Error(

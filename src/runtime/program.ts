@@ -67,7 +67,11 @@ export class Program<T extends Tree> {
   #disposed = false;
 
   /** @param parameters shapes and types of the arguments, as traced. */
-  constructor(tree: T, parameters: readonly { readonly shape: Shape; readonly dtype: DType }[], options: ProgramOptions) {
+  constructor(
+    tree: T,
+    parameters: readonly { readonly shape: Shape; readonly dtype: DType }[],
+    options: ProgramOptions,
+  ) {
     const leaves = [...leavesOf(tree)];
     this.tree = tree;
     this.#tensors = leaves.filter((leaf) => leaf instanceof Tensor);
@@ -101,7 +105,7 @@ export class Program<T extends Tree> {
       const given = memory.outputs?.[i] ?? allocateFor(shape, dtype);
       return fitting(given, shape, dtype, `output ${i}`);
     });
-    return new Bound(this.tree, this.#graph, this.#model, this.#assignments, args, outputs);
+    return new Bound(this, this.#graph, this.#model, this.#assignments, args, outputs);
   }
 
   /** Frees the native program. Bindings must have been released. */
@@ -116,6 +120,8 @@ export class Program<T extends Tree> {
 class Bound<T extends Tree> implements BoundProgram<T> {
   readonly arguments: readonly TensorData[];
   readonly results: Mapped<T, TensorData>;
+  // Keeps the program, and with it the native model, from being collected while only a binding is in use.
+  readonly program: Program<T>;
   readonly #graph: EmittedGraph;
   readonly #model: LoadedModel;
   readonly #assignments: readonly Assignment[];
@@ -128,7 +134,7 @@ class Bound<T extends Tree> implements BoundProgram<T> {
   #bound: BoundModel | undefined;
 
   constructor(
-    tree: T,
+    program: Program<T>,
     graph: EmittedGraph,
     model: LoadedModel,
     assignments: readonly Assignment[],
@@ -136,12 +142,13 @@ class Bound<T extends Tree> implements BoundProgram<T> {
     outputs: readonly TensorData[],
   ) {
     this.arguments = args;
+    this.program = program;
     this.#graph = graph;
     this.#model = model;
     this.#assignments = assignments;
     this.#outputs = outputs;
     let next = 0;
-    this.results = mapTree(tree, () => outputs[next++]!);
+    this.results = mapTree(program.tree, () => outputs[next++]!);
     const sources = graph.inputs.map((leaf) => sourceOf(leaf));
     this.#storages = [
       ...sources.flatMap((source) => (source.kind === 'storage' ? [source.storage] : [])),
@@ -200,7 +207,9 @@ class Bound<T extends Tree> implements BoundProgram<T> {
     });
     this.#staged = [];
     const safe = (data: TensorData, output: number): boolean =>
-      inputs.every((input, i) => !overlap(input.data, data) || (sameRange(input.data, data) && graph.mayAlias(i, output)));
+      inputs.every(
+        (input, i) => !overlap(input.data, data) || (sameRange(input.data, data) && graph.mayAlias(i, output)),
+      );
     const outputs = this.#outputs.map((data, i): Binding => {
       if (!safe(data, i)) throw new Error(`output ${i} overlaps an input that is still read after it is written`);
       const { shape, dtype } = graph.outputs[i]!;
@@ -223,7 +232,10 @@ class Bound<T extends Tree> implements BoundProgram<T> {
 const NOTHING = new Float32Array(0);
 
 function allocateFor(shape: Shape, dtype: DType): TensorData {
-  return allocate(dtype, shape.reduce((product, size) => product * size, 1));
+  return allocate(
+    dtype,
+    shape.reduce((product, size) => product * size, 1),
+  );
 }
 
 function fitting(data: TensorData, shape: Shape, dtype: DType, what: string): TensorData {
@@ -239,7 +251,9 @@ function fitting(data: TensorData, shape: Shape, dtype: DType, what: string): Te
 }
 
 function overlap(a: TensorData, b: TensorData): boolean {
-  return a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+  return (
+    a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
+  );
 }
 
 function sameRange(a: TensorData, b: TensorData): boolean {

@@ -43,13 +43,23 @@ function geluSlope(x: Tensor, y: Tensor, approximate: 'none' | 'tanh'): Tensor {
     return x.mul(SQRT_HALF).erf().mul(0.5).add(0.5).add(density);
   }
   // tanh(u) / 2 + 1 / 2 = sigmoid(2u) =: p, so that y = x p and y' = p + y (1 - p) (2u)'.
-  const p = square.mul(2 * GELU_SCALE * GELU_CUBIC).add(2 * GELU_SCALE).mul(x).sigmoid();
+  const p = square
+    .mul(2 * GELU_SCALE * GELU_CUBIC)
+    .add(2 * GELU_SCALE)
+    .mul(x)
+    .sigmoid();
   const inner = square.mul(6 * GELU_SCALE * GELU_CUBIC).add(2 * GELU_SCALE);
   return scalar(1).sub(p).mul(y).mul(inner).add(p);
 }
 
 /** A matrix gradient of `matmul`, summed over the batch axes that were stretched. */
-function matmulGradient(a: Tensor, b: Tensor, flags: { transposeA: boolean; transposeB: boolean }, alpha: number, shape: Shape): Tensor {
+function matmulGradient(
+  a: Tensor,
+  b: Tensor,
+  flags: { transposeA: boolean; transposeB: boolean },
+  alpha: number,
+  shape: Shape,
+): Tensor {
   return unbroadcast(a.matmul(b, { ...flags, alpha }), shape);
 }
 
@@ -75,7 +85,14 @@ const gradientRules: { readonly [K in Op]: GradientRule<K> } = {
   tanh: (dy, y) => [dy.sub(dy.mul(y).mul(y))],
   sigmoid: (dy, y) => [dy.mul(y.sub(y.mul(y)))],
   relu: (dy, y) => [dy.mul(y.sign())],
-  erf: (dy, _y, [x]) => [x!.mul(x!).neg().exp().mul(2 / Math.sqrt(Math.PI)).mul(dy)],
+  erf: (dy, _y, [x]) => [
+    x!
+      .mul(x!)
+      .neg()
+      .exp()
+      .mul(2 / Math.sqrt(Math.PI))
+      .mul(dy),
+  ],
   gelu: (dy, y, [x], { approximate }) => [geluSlope(x!, y, approximate).mul(dy)],
   clip: (dy, y, [x]) => [dy.mul(y.equal(x!).cast('float32'))],
   not: none,
@@ -159,7 +176,12 @@ const gradientRules: { readonly [K in Op]: GradientRule<K> } = {
       return dy.slice(at(begin), stops);
     });
   },
-  pad: (dy, _y, [x], { before }) => [dy.slice(before, before.map((n, axis) => n + x!.shape[axis]!))],
+  pad: (dy, _y, [x], { before }) => [
+    dy.slice(
+      before,
+      before.map((n, axis) => n + x!.shape[axis]!),
+    ),
+  ],
 
   take: (dy, _y, [table, indices]) => [makeNode('putRows', [dy, indices!], { rows: table!.shape[0]! }), null],
   putRows: (dy, _y, [, indices]) => [dy.take(indices!), null],
@@ -181,12 +203,23 @@ const gradientRules: { readonly [K in Op]: GradientRule<K> } = {
     const probabilities = makeNode('output', [y], { index: 1, shape: logits!.shape });
     const scale = dy.unsqueeze(1);
     // One pass over the classes and a few written elements, instead of a dense one-hot.
-    return [makeNode('scatter', [scale.neg(), targets!.unsqueeze(1)], { axis: 1, shape: logits!.shape }).add(probabilities.mul(scale)), null];
+    return [
+      makeNode('scatter', [scale.neg(), targets!.unsqueeze(1)], { axis: 1, shape: logits!.shape }).add(
+        probabilities.mul(scale),
+      ),
+      null,
+    ];
   },
 };
 
 /** `y = normal * weight`: the gradients of x and weight, where x was scaled by `deviation` (and centred first, for layer norm). */
-function normGradient(dy: Tensor, normal: Tensor, weight: Tensor, deviation: Tensor, centred: boolean): [Tensor, Tensor] {
+function normGradient(
+  dy: Tensor,
+  normal: Tensor,
+  weight: Tensor,
+  deviation: Tensor,
+  centred: boolean,
+): [Tensor, Tensor] {
   const scaled = dy.mul(weight);
   const mean = (x: Tensor): Tensor => x.mean({ axis: -1, keepDims: true });
   const along = normal.mul(mean(scaled.mul(normal)));
@@ -205,16 +238,26 @@ function unslice(dy: Tensor, shape: Shape, starts: readonly number[], steps: rea
       Array.from({ length: rank }, (_, i) => (i === axis ? value : 0));
     let first = starts[axis]!;
     if (step < 0) {
-      out = out.slice(at(count - 1).map((v, i) => (i === axis ? v : null)), [], out.shape.map((_, i) => (i === axis ? -1 : 1)));
+      out = out.slice(
+        at(count - 1).map((v, i) => (i === axis ? v : null)),
+        [],
+        out.shape.map((_, i) => (i === axis ? -1 : 1)),
+      );
       first += step * (count - 1);
     }
     const gap = Math.abs(step);
     if (gap > 1) {
       const spread = [...out.shape.slice(0, axis + 1), 1, ...out.shape.slice(axis + 1)];
       const zerosAfter = spread.map((_, i) => (i === axis + 1 ? gap - 1 : 0));
-      const widened = out.reshape(spread).pad(spread.map(() => 0), zerosAfter);
+      const widened = out.reshape(spread).pad(
+        spread.map(() => 0),
+        zerosAfter,
+      );
       out = widened.reshape(out.shape.map((n, i) => (i === axis ? n * gap : n)));
-      out = out.slice(at(0), out.shape.map((n, i) => (i === axis ? (count - 1) * gap + 1 : n)));
+      out = out.slice(
+        at(0),
+        out.shape.map((n, i) => (i === axis ? (count - 1) * gap + 1 : n)),
+      );
     }
     const after = size - first - out.shape[axis]!;
     if (first > 0 || after > 0) out = out.pad(at(first), at(after));

@@ -202,7 +202,8 @@ export const shapeRules: { readonly [K in Op]: ShapeRule<K> } = {
     needFloat(b!, 'matmul');
     need(
       a!.shape.length >= 2 && b!.shape.length >= 2,
-      () => `matmul takes matrices but got shapes ${showShape(a!.shape)} and ${showShape(b!.shape)}; reshape vectors first`,
+      () =>
+        `matmul takes matrices but got shapes ${showShape(a!.shape)} and ${showShape(b!.shape)}; reshape vectors first`,
     );
     const [p, q] = a!.shape.slice(-2) as [number, number];
     const [r, s] = b!.shape.slice(-2) as [number, number];
@@ -245,7 +246,10 @@ export const shapeRules: { readonly [K in Op]: ShapeRule<K> } = {
   },
   argmax: ([x], { axis }) => {
     needFloat(x!, 'argmax');
-    need(x!.shape[axis]! > 0, () => `argmax of an empty axis has no value (shape ${showShape(x!.shape)}, axis ${axis})`);
+    need(
+      x!.shape[axis]! > 0,
+      () => `argmax of an empty axis has no value (shape ${showShape(x!.shape)}, axis ${axis})`,
+    );
     return { shape: reduceShape(x!.shape, [axis], false), dtype: 'int32' };
   },
   softmax: sameAsFloat,
@@ -255,13 +259,17 @@ export const shapeRules: { readonly [K in Op]: ShapeRule<K> } = {
   reshape: ([x], { shape }) => {
     need(
       sizeOf(shape) === sizeOf(x!.shape),
-      () => `reshape: ${showShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`,
+      () =>
+        `reshape: ${showShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`,
     );
     return { shape, dtype: x!.dtype };
   },
   transpose: ([x], { perm }) => {
     need(
-      sameShape([...perm].sort((a, b) => a - b), x!.shape.map((_, axis) => axis)),
+      sameShape(
+        [...perm].sort((a, b) => a - b),
+        x!.shape.map((_, axis) => axis),
+      ),
       () => `transpose: ${showShape(perm)} is no order of the axes of shape ${showShape(x!.shape)}`,
     );
     return { shape: perm.map((axis) => x!.shape[axis]!), dtype: x!.dtype };
@@ -320,7 +328,10 @@ export const shapeRules: { readonly [K in Op]: ShapeRule<K> } = {
 
   layerNorm: ([x, weight, bias], _, op) => {
     const size = x!.shape.at(-1);
-    for (const [name, p] of [['weight', weight], ['bias', bias]] as const) {
+    for (const [name, p] of [
+      ['weight', weight],
+      ['bias', bias],
+    ] as const) {
       need(
         p !== undefined && size !== undefined && sameShape(p.shape, [size]),
         () => `layerNorm: ${name} has shape ${showShape(p!.shape)} but x has shape ${showShape(x!.shape)}`,

@@ -37,7 +37,9 @@ interface ReductionOptions {
 
 type Evaluate = (x: Tensor) => TensorData;
 let evaluate: Evaluate = () => {
-  throw new Error("no engine is loaded to compute a tensor's elements: import 'gymformer' or 'gymformer/runtime' first");
+  throw new Error(
+    "no engine is loaded to compute a tensor's elements: import 'gymformer' or 'gymformer/runtime' first",
+  );
 };
 
 /** Tells tensors how to compute themselves; the runtime calls this when it is loaded. */
@@ -342,7 +344,8 @@ export class Tensor implements Typed {
       throw new ShapeError(`slice: ${starts.length} ranges for a tensor of shape ${showShape(this.shape)}`);
     }
     const ranges = this.shape.map((size, axis) => sliceRange(starts[axis], stops[axis], steps[axis] ?? 1, size));
-    if (ranges.every(([start, stop, step], axis) => start === 0 && stop === this.shape[axis] && step === 1)) return this;
+    if (ranges.every(([start, stop, step], axis) => start === 0 && stop === this.shape[axis] && step === 1))
+      return this;
     return makeNode('slice', [this], {
       starts: ranges.map(([start]) => start),
       stops: ranges.map(([, stop]) => stop),
@@ -475,7 +478,10 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 
 /** Memory for `size` elements, zeroed, of its own. */
 export function allocate(dtype: DType, size: number): TensorData {
-  return dtype === 'float32' ? new Float32Array(size) : dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size);
+  // Over a buffer, since V8 moves small arrays that have none, and native code holds addresses.
+  if (dtype === 'bool') return new Uint8Array(new ArrayBuffer(size));
+  const buffer = new ArrayBuffer(4 * size);
+  return dtype === 'float32' ? new Float32Array(buffer) : new Int32Array(buffer);
 }
 
 /** The attributes of a node known to be of operation `op`. */
@@ -532,7 +538,9 @@ function flatten(data: NestedArray, out: (number | boolean)[]): number[] {
   const shapes = data.map((row) => flatten(row, out));
   for (const shape of shapes) {
     if (!sameShape(shape, shapes[0]!)) {
-      throw new ShapeError(`tensor: rows of shapes ${showShape(shapes[0]!)} and ${showShape(shape)} stand side by side`);
+      throw new ShapeError(
+        `tensor: rows of shapes ${showShape(shapes[0]!)} and ${showShape(shape)} stand side by side`,
+      );
     }
   }
   return [data.length, ...(shapes[0] ?? [])];
@@ -548,9 +556,7 @@ function sliceRange(
   if (!Number.isInteger(step) || step === 0) throw new ShapeError(`slice: a step of ${step} leads nowhere`);
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
   const cut = (index: number | null | undefined, missing: number): number =>
-    index === null || index === undefined
-      ? missing
-      : Math.min(high, Math.max(low, index < 0 ? index + size : index));
+    index === null || index === undefined ? missing : Math.min(high, Math.max(low, index < 0 ? index + size : index));
   const first = cut(start, step > 0 ? low : high);
   const last = cut(stop, step > 0 ? high : low);
   return [first, (last - first) * Math.sign(step) > 0 ? last : first, step];
