@@ -2,7 +2,7 @@
 
 import type { Attributes, Op } from './ops.ts';
 import { type Shape, ShapeError, sameShape, showShape } from './shape.ts';
-import { makeNode, ones, scalar, Tensor, zeros } from './tensor.ts';
+import { attributesOf, concat, makeNode, ones, scalar, type Tensor, zeros } from './tensor.ts';
 
 /**
  * Given an operation's node `y`, its inputs and the gradient `dy` of the loss with respect to `y`, a rule returns the
@@ -279,19 +279,55 @@ export function gradients(loss: Tensor, inputs: readonly Tensor[]): Tensor[] {
     );
   }
   const between = dependents(loss, inputs);
-  const collected = new Map<Tensor, Tensor>([[loss, ones(loss.shape)]]);
+  const collected = new Map<Tensor, Tensor[]>([[loss, [ones(loss.shape)]]]);
   for (const node of between) {
-    const dy = collected.get(node);
-    if (dy === undefined) continue;
+    const parts = collected.get(node);
+    if (parts === undefined) continue;
+    const dy = total(parts);
+    collected.set(node, [dy]);
     const rule = gradientRules[node.op] as GradientRule<Op>;
     rule(dy, node, node.inputs, node.attributes).forEach((dx, i) => {
       const input = node.inputs[i];
       if (dx === null || input === undefined || !between.has(input)) return;
-      const sum = collected.get(input);
-      collected.set(input, sum ? sum.add(dx) : dx);
+      const others = collected.get(input);
+      if (others === undefined) collected.set(input, [dx]);
+      else others.push(dx);
     });
   }
-  return inputs.map((input) => collected.get(input) ?? zeros(input.shape));
+  return inputs.map((input) => {
+    const parts = collected.get(input);
+    return parts === undefined ? zeros(input.shape) : total(parts);
+  });
+}
+
+/** The sum of what flows back to one tensor from its uses. */
+function total(parts: readonly Tensor[]): Tensor {
+  return joined(parts) ?? parts.reduce((sum, part) => sum.add(part));
+}
+
+/**
+ * Where a tensor was cut into pieces along an axis, each piece's gradient comes back padded with zeros. Laid end to
+ * end they are the sum, in one pass.
+ */
+function joined(parts: readonly Tensor[]): Tensor | undefined {
+  if (parts.length < 2 || !parts.every((part) => part.op === 'pad')) return undefined;
+  const pads = parts.map((part) => ({ ...attributesOf(part, 'pad'), piece: part.inputs[0]! }));
+  const axes = pads[0]!.before.flatMap((_, axis) => (pads[0]!.before[axis]! + pads[0]!.after[axis]! > 0 ? [axis] : []));
+  if (axes.length !== 1) return undefined;
+  const axis = axes[0]!;
+  pads.sort((a, b) => a.before[axis]! - b.before[axis]!);
+  let end = 0;
+  for (const { before, piece } of pads) {
+    const whole = piece.shape.every((size, i) => i === axis || size === parts[0]!.shape[i]);
+    if (!whole || before[axis] !== end) return undefined;
+    end += piece.shape[axis]!;
+  }
+  return end === parts[0]!.shape[axis]
+    ? concat(
+        pads.map(({ piece }) => piece),
+        axis,
+      )
+    : undefined;
 }
 
 /** The nodes between `inputs` and `loss`, users before what they use. */

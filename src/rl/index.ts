@@ -1,0 +1,14 @@
+export { ActionHead, actionHeadFor, type ActionRows } from './action-head.ts';
+export { Categorical, DiagonalGaussian, type Distribution } from './distributions.ts';
+export { type Advantages, gae, type Trajectories } from './gae.ts';
+export { MLPActorNetwork, MLPCriticNetwork, type MLPNetworkOptions } from './networks.ts';
+export { ActorCriticPolicy, type ActorCriticPolicyOptions, type Evaluation, type Network } from './policy.ts';
+export { PPO, type PPOConfig, type PPOMetrics, resolvePPOConfig, type ResolvedPPOConfig } from './ppo.ts';
+export { type MinibatchMeans, NonFiniteError } from './ppo-metrics.ts';
+export {
+  type CollectOptions,
+  type Episode,
+  type Rollout,
+  RolloutCollector,
+  type StepListener,
+} from './rollout.ts';

@@ -1,0 +1,142 @@
+// The numbers a PPO update reports, computed from what its minibatches saw.
+
+/** Thrown before a bad number can reach the weights. */
+export class NonFiniteError extends Error {
+  override readonly name = 'NonFiniteError';
+  /** Which metric it was. */
+  readonly metric: string;
+
+  constructor(metric: string, value: number) {
+    super(
+      `${metric} became ${value}: the weights are those of before this step. Often a learning rate that is too high, ` +
+        'rewards or observations that are huge (try normalizeObservation and normalizeReward), or an environment that returns NaN',
+    );
+    this.metric = metric;
+  }
+}
+
+/** One minibatch, row by row. */
+export interface MinibatchRows {
+  readonly logProbs: Float32Array;
+  readonly values: Float32Array;
+  readonly entropies: Float32Array;
+  readonly oldLogProbs: Float32Array;
+  readonly advantages: Float32Array;
+  /** `A + eps |A|`: the most the surrogate may reach. */
+  readonly limits: Float32Array;
+  readonly returns: Float32Array;
+  readonly oldValues: Float32Array;
+}
+
+/** Means over the minibatches of an update. */
+export interface MinibatchMeans {
+  readonly policyLoss: number;
+  readonly valueLoss: number;
+  readonly entropy: number;
+  readonly approxKl: number;
+  readonly oldApproxKl: number;
+  readonly clipFraction: number;
+  readonly gradNorm: number;
+}
+
+/** Collects an update's metrics minibatch by minibatch. */
+export class UpdateTotals {
+  #minibatches = 0;
+  #policyLoss = 0;
+  #valueLoss = 0;
+  #entropy = 0;
+  #approxKl = 0;
+  #oldApproxKl = 0;
+  #clipFraction = 0;
+  #gradNorm = 0;
+  #epochKl = 0;
+  #epochMinibatches = 0;
+
+  /**
+   * Adds a minibatch, before its gradients are applied.
+   *
+   * @throws NonFiniteError if a loss is not finite
+   */
+  add(rows: MinibatchRows, epsClip: number, valueClip: number | null): void {
+    const count = rows.logProbs.length;
+    let [policy, value, entropy, kl, oldKl, clipped] = [0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < count; i++) {
+      const logRatio = rows.logProbs[i]! - rows.oldLogProbs[i]!;
+      const ratio = Math.exp(logRatio);
+      policy -= Math.min(ratio * rows.advantages[i]!, rows.limits[i]!);
+      const error = rows.values[i]! - rows.returns[i]!;
+      let squared = error * error;
+      if (valueClip !== null) {
+        const old = rows.oldValues[i]!;
+        const near = old + Math.min(valueClip, Math.max(-valueClip, rows.values[i]! - old)) - rows.returns[i]!;
+        squared = Math.max(squared, near * near);
+      }
+      value += squared;
+      entropy += rows.entropies[i]!;
+      kl += ratio - 1 - logRatio;
+      oldKl -= logRatio;
+      if (Math.abs(ratio - 1) > epsClip) clipped++;
+    }
+    requireFinite('policyLoss', policy / count);
+    requireFinite('valueLoss', value / count);
+    requireFinite('entropy', entropy / count);
+    this.#minibatches++;
+    this.#policyLoss += policy / count;
+    this.#valueLoss += (0.5 * value) / count;
+    this.#entropy += entropy / count;
+    this.#approxKl += kl / count;
+    this.#oldApproxKl += oldKl / count;
+    this.#clipFraction += clipped / count;
+    this.#epochKl += kl / count;
+    this.#epochMinibatches++;
+  }
+
+  addGradNorm(gradNorm: number): void {
+    this.#gradNorm += gradNorm;
+  }
+
+  /** The mean `approxKl` of the minibatches since this was last asked. */
+  takeEpochKl(): number {
+    const mean = this.#epochKl / this.#epochMinibatches;
+    this.#epochKl = 0;
+    this.#epochMinibatches = 0;
+    return mean;
+  }
+
+  means(): MinibatchMeans {
+    const n = this.#minibatches;
+    return {
+      policyLoss: this.#policyLoss / n,
+      valueLoss: this.#valueLoss / n,
+      entropy: this.#entropy / n,
+      approxKl: this.#approxKl / n,
+      oldApproxKl: this.#oldApproxKl / n,
+      clipFraction: this.#clipFraction / n,
+      gradNorm: this.#gradNorm / n,
+    };
+  }
+}
+
+export function requireFinite(metric: string, value: number): void {
+  if (!Number.isFinite(value)) throw new NonFiniteError(metric, value);
+}
+
+/** `1 - var(returns - values) / var(returns)` over the valid rows; NaN where all returns are equal. */
+export function explainedVariance(values: Float32Array, returns: Float32Array, valid: Uint8Array): number {
+  const errors = varianceOf(valid, (row) => returns[row]! - values[row]!);
+  const total = varianceOf(valid, (row) => returns[row]!);
+  return total === 0 ? Number.NaN : 1 - errors / total;
+}
+
+function varianceOf(valid: Uint8Array, at: (row: number) => number): number {
+  let [count, mean, squares] = [0, 0, 0];
+  // Welford's recurrence: one pass, no cancellation.
+  for (let row = 0; row < valid.length; row++) {
+    if (!valid[row]) continue;
+    const x = at(row);
+    const delta = x - mean;
+    mean += delta / ++count;
+    squares += delta * (x - mean);
+  }
+  return squares / count;
+}
