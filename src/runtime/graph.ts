@@ -10,6 +10,7 @@ import {
   type GraphProto,
   GraphProtoSchema,
   ModelProtoSchema,
+  type NodeProto,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
   TensorProtoSchema,
@@ -71,6 +72,7 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
     return `out${i}`;
   });
   bypassIdentities(graph, new Set(inputs.map((_, i) => `in${i}`)));
+  let mayAlias: ReturnType<typeof aliasRule> | undefined;
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: 'gymformer',
@@ -87,7 +89,10 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
     outputs,
     outputNames,
     nodeCount: graph.node.length,
-    mayAlias: (input, output) => mayAlias(graph, `in${input}`, `out${output}`),
+    mayAlias(input, output) {
+      mayAlias ??= aliasRule(graph);
+      return mayAlias(`in${input}`, `out${output}`);
+    },
   };
 }
 
@@ -184,10 +189,8 @@ class GraphEmitter implements Emitter {
 
   constant(data: TensorData, shape: readonly number[], dtype: DType): string {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-    const key =
-      data.length <= 16
-        ? `${dtype}[${shape.join()}]:${data.length === 1 && Object.is(data[0], -0) ? '-0' : data.join()}`
-        : undefined;
+    // By its bytes: 0 and -0 are different constants.
+    const key = data.length <= 16 ? `${dtype}[${shape.join()}]:${bytes.join()}` : undefined;
     return this.#initializer(key, bytes, shape, ONNX_TYPE[dtype]);
   }
 
@@ -261,21 +264,36 @@ const ELEMENTWISE = new Set(
   ),
 );
 
+/** Nodes whose result may be their input's own memory under another shape (a transpose of size-1 axes is a reshape). */
+const VIEWS = new Set(['Reshape', 'Identity', 'Transpose']);
+
 /**
  * ONNX Runtime orders nodes as it likes, as long as a node follows its inputs. So an output may overwrite an input only
- * if every other reader of the input is an ancestor of the writer, and the writer, if it reads the input, works
- * element by element.
+ * if every other reader of the input, or of a view of it, is an ancestor of the writer, and the writer works element by
+ * element. It also fuses nodes (a product and the sum after it), so what the writer takes in through elementwise nodes
+ * alone must not be the result of another kind of node that reads the input.
  */
-function mayAlias(graph: GraphProto, input: string, output: string): boolean {
+function aliasRule(graph: GraphProto): (input: string, output: string) => boolean {
   const producer = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));
-  const writer = producer.get(output)!;
-  if (writer.input.includes(input) && !ELEMENTWISE.has(writer.opType)) return false;
-  const ancestors = new Set([writer]);
-  for (const node of ancestors) {
-    for (const name of node.input) {
-      const above = producer.get(name);
-      if (above !== undefined) ancestors.add(above);
+  const inputsOf = (node: NodeProto): NodeProto[] => node.input.flatMap((name) => producer.get(name) ?? []);
+
+  return (input, output) => {
+    // Nodes stand after their inputs, so one pass finds the views of views too.
+    const views = new Set([input]);
+    for (const node of graph.node) if (VIEWS.has(node.opType) && views.has(node.input[0]!)) views.add(node.output[0]!);
+    const reads = (node: NodeProto): boolean => node.input.some((name) => views.has(name));
+    const readers = graph.node.filter(reads);
+    if (readers.length === 0) return true;
+
+    const writer = producer.get(output)!;
+    const fusible = new Set([writer]);
+    for (const node of fusible) {
+      if (ELEMENTWISE.has(node.opType) || node.opType === 'Reshape')
+        for (const above of inputsOf(node)) fusible.add(above);
+      else if (node === writer || reads(node)) return false;
     }
-  }
-  return graph.node.every((node) => !node.input.includes(input) || ancestors.has(node));
+    const ancestors = new Set([writer]);
+    for (const node of ancestors) for (const above of inputsOf(node)) ancestors.add(above);
+    return readers.every((node) => ancestors.has(node));
+  };
 }
