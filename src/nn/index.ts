@@ -1,0 +1,30 @@
+export type { Activation } from './activation.ts';
+export { Dropout, type DropoutOptions } from './dropout.ts';
+export { Embedding, type EmbeddingOptions } from './embedding.ts';
+export { FlatParameters } from './flat.ts';
+export { gradientAssignments } from './gradient-assignments.ts';
+export { constant, kaimingUniform, normal, orthogonal, uniform, xavierUniform } from './init.ts';
+export { Linear, type LinearOptions } from './linear.ts';
+export { MLP, type MLPInit, type MLPOptions } from './mlp.ts';
+export { type Layer, Module, type StateDict, type StateEntry } from './module.ts';
+export { LayerNorm, type NormOptions, RMSNorm } from './norms.ts';
+export {
+  Adam,
+  type AdamOptions,
+  AdamW,
+  constantSchedule,
+  cosineSchedule,
+  type DecayOptions,
+  linearSchedule,
+  Optimizer,
+  type OptimizerState,
+  type OptimizerTarget,
+  type ParameterGroup,
+  type ParameterGroupOptions,
+  SGD,
+  type SGDOptions,
+  type StepOptions,
+  type WarmupOptions,
+} from './optim/index.ts';
+export { type Initializer, Parameter } from './parameter.ts';
+export { Sequential } from './sequential.ts';
