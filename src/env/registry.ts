@@ -1,6 +1,5 @@
 // Which environments and wrappers there are. Source: gymnasium.envs.registration, Gymnasium 1.x.
 
-import type { Env } from './env.ts';
 import { RegistrationError } from './errors.ts';
 import { registry, siblingsOf, wrapperRegistry } from './lookup.ts';
 import { type EnvKwargs, EnvSpec, type EnvSpecFields, type WrapperConstructor } from './spec.ts';
@@ -34,11 +33,8 @@ export function register<Kwargs extends object = EnvKwargs>(fields: EnvSpecField
 }
 
 /** Makes a wrapper known by name to `EnvSpec.fromJson`. Its constructor takes `(env, options)`. The built-in wrappers are known. */
-export function registerWrapper<Options extends object>(
-  wrapper: new (env: Env, options: Options) => Env,
-  name: string = wrapper.name,
-): void {
-  wrapperRegistry.set(name, wrapper as WrapperConstructor);
+export function registerWrapper(wrapper: WrapperConstructor, name: string = wrapper.name): void {
+  wrapperRegistry.set(name, wrapper);
 }
 
 /** Options of {@link pprintRegistry}. */

@@ -2,6 +2,7 @@
 
 import { type Generator, npRandom } from '../../random/index.ts';
 import type { EnvMetadata, Info, MaybePromise } from '../env.ts';
+import type { GraphInstance } from '../spaces/graph.ts';
 import type { Space } from '../spaces/space.ts';
 import type { EnvSpec } from '../spec.ts';
 
@@ -46,6 +47,33 @@ export type VectorStepResult<Observations> = [
   truncations: Uint8Array,
   infos: Info,
 ];
+
+/**
+ * A batch of values of a space, as `batchSpace` makes them: an Int32Array of numbers, one flat typed array of typed arrays,
+ * the same container of batches for tuples and objects, an array for all else.
+ */
+export type Batch<T> = unknown extends T
+  ? unknown
+  : [T] extends [number]
+    ? Int32Array
+    : T extends ArrayBufferView
+      ? T
+      : T extends string | GraphInstance
+        ? T[]
+        : T extends readonly unknown[]
+          ? number extends T['length']
+            ? T[]
+            : { -readonly [I in keyof T]: Batch<T[I]> }
+          : { -readonly [K in keyof T]: Batch<T[K]> };
+
+/** The observation batches of a vector environment type. */
+export type ObservationsOf<V extends VectorEnv> = Awaited<ReturnType<V['reset']>>[0];
+
+/** The action batches of a vector environment type. */
+export type ActionsOf<V extends VectorEnv> = Parameters<V['step']>[0];
+
+/** What a wrapper of `V` returns: at once if `V` answers at once, else perhaps as a promise. */
+export type VectorAnswer<V extends VectorEnv, T> = V extends ImmediateVectorEnv ? T : MaybePromise<T>;
 
 /**
  * `numEnvs` environments of one kind, stepped as one.
@@ -134,4 +162,19 @@ export abstract class VectorEnv<Observations = unknown, Actions = unknown> {
   toString(): string {
     return `${this.constructor.name}(${this.spec === null ? '' : `${this.spec.id}, `}numEnvs=${this.numEnvs})`;
   }
+}
+
+/** A vector environment whose `reset` and `step` answer at once, as it is when its sub-environments do. */
+export interface ImmediateVectorEnv<Observations = unknown, Actions = unknown>
+  extends VectorEnv<Observations, Actions> {
+  reset(options?: VectorResetOptions): VectorResetResult<Observations>;
+  step(actions: Actions): VectorStepResult<Observations>;
+}
+
+/** Throws unless `mask` has `numEnvs` flags of which at least one is set. */
+export function checkMask(mask: Uint8Array | readonly boolean[], numEnvs: number): void {
+  if (mask.length !== numEnvs) {
+    throw new RangeError(`options.resetMask must have ${numEnvs} flags, one an environment, but has ${mask.length}`);
+  }
+  if (!mask.some(Boolean)) throw new RangeError('options.resetMask marks no environment');
 }

@@ -18,22 +18,31 @@ export class RunningMeanStd {
   readonly mean: Float64Array;
   readonly var: Float64Array;
   readonly #round: (value: number) => number;
+  readonly #roundBatch: (value: number) => number;
   #count: number;
 
   /**
    * @param size coordinates; 1 for scalars
-   * @param dtype of the statistics: `float32` for float32 batches, else `float64`. Default `float64`
+   * @param dtype of the statistics; with `float32` each operation is rounded to it. Default `float64`
+   * @param batchDtype of the batches, in which their own mean and variance are taken. Default: that of the statistics
    * @param epsilon the weight of the initial mean 0 and variance 1, in samples. Default 1e-4
    */
   constructor({
     size = 1,
     dtype = 'float64',
+    batchDtype = dtype,
     epsilon = 1e-4,
-  }: { readonly size?: number; readonly dtype?: 'float32' | 'float64'; readonly epsilon?: number } = {}) {
+  }: {
+    readonly size?: number;
+    readonly dtype?: 'float32' | 'float64';
+    readonly batchDtype?: 'float32' | 'float64';
+    readonly epsilon?: number;
+  } = {}) {
     this.mean = new Float64Array(size);
     this.var = new Float64Array(size).fill(1);
     this.#count = epsilon;
-    this.#round = dtype === 'float32' ? Math.fround : (value) => value;
+    this.#round = dtype === 'float32' ? Math.fround : same;
+    this.#roundBatch = batchDtype === 'float32' ? Math.fround : same;
   }
 
   /** Samples seen, plus epsilon. */
@@ -53,14 +62,14 @@ export class RunningMeanStd {
         this.#updateFromMoments(column, batch[column], 0, 1);
         continue;
       }
-      const [mean, variance] = columnMoments(batch, rows, size, column, this.#round);
+      const [mean, variance] = columnMoments(batch, rows, size, column, this.#roundBatch);
       this.#updateFromMoments(column, mean, variance, rows);
     }
     this.#count += rows;
   }
 
   /** `(values - mean) / sqrt(var + epsilon)` of samples `[rows, size]`, as float32. */
-  normalize(values: ArrayLike<number>, epsilon: number): Float32Array {
+  normalize(values: ArrayLike<number>, epsilon: number): Float32Array<ArrayBuffer> {
     const round = this.#round;
     const size = this.mean.length;
     const roundedEpsilon = round(epsilon);
@@ -95,10 +104,14 @@ export class RunningMeanStd {
     const mean = this.mean[column];
     const delta = round(batchMean - mean);
     const squares = round(round(round(round(delta * delta) * count) * rows) / total);
-    const m2 = round(round(round(this.var[column] * count) + round(batchVar * rows)) + squares);
+    const m2 = round(round(round(this.var[column] * count) + this.#roundBatch(batchVar * rows)) + squares);
     this.mean[column] = round(mean + round(round(delta * rows) / total));
     this.var[column] = round(m2 / total);
   }
+}
+
+function same(value: number): number {
+  return value;
 }
 
 /** Mean and variance of one column of `[rows, size]`, summed in NumPy's order. */
