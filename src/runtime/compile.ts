@@ -74,7 +74,7 @@ export function compile<A extends readonly Tensor[], T extends Tree>(
     let entry = entries.get(key);
     if (entry === undefined) {
       const leaves = types.map(({ shape, dtype }, i) => argument(i, shape, dtype));
-      const program = new Program(fn(...(leaves as unknown as A)), types, {
+      const program = new Program(fn(...(leaves as unknown as A)), leaves, {
         engine: engine(),
         threads: options.threads ?? defaultThreads(),
       });
@@ -83,14 +83,14 @@ export function compile<A extends readonly Tensor[], T extends Tree>(
     // The map's order is the order of use.
     entries.delete(key);
     entries.set(key, entry);
-    evict();
+    evict(entry);
     return entry;
   };
 
-  const evict = (): void => {
+  const evict = (wanted: Entry<T>): void => {
     for (const [key, entry] of entries) {
       if (entries.size <= maxPrograms) return;
-      if (entry.pinned || entry.busy > 0) continue;
+      if (entry === wanted || entry.pinned || entry.busy > 0) continue;
       free(entry);
       entries.delete(key);
     }
@@ -142,8 +142,10 @@ export function compile<A extends readonly Tensor[], T extends Tree>(
     bind: (...types: Types<A>): BoundProgram<T> => pinned(types as readonly Typed[]).program.bind(),
     program: (...types: Types<A>): Program<T> => pinned(types as readonly Typed[]).program,
     dispose(): void {
-      for (const entry of entries.values()) free(entry);
-      entries.clear();
+      for (const [key, entry] of entries) {
+        free(entry);
+        entries.delete(key);
+      }
     },
     programCount: () => entries.size,
   };

@@ -13,10 +13,11 @@ let threads: number | undefined;
 export function defaultThreads(): number {
   if (threads === undefined) {
     const wanted = process.env['GYMFORMER_THREADS'];
-    threads = wanted === undefined || wanted === '' ? availableParallelism() : Number(wanted);
-    if (!Number.isInteger(threads) || threads < 1) {
+    const count = wanted === undefined || wanted === '' ? availableParallelism() : Number(wanted);
+    if (!Number.isInteger(count) || count < 1) {
       throw new Error(`GYMFORMER_THREADS is '${wanted}', but must be a whole number of 1 or more`);
     }
+    threads = count;
   }
   return threads;
 }
@@ -31,8 +32,12 @@ export function engine(): Engine {
   return opened;
 }
 
-/** Checks what everything here relies on: results in place, over the memory of an input, in memory shared by threads. */
-function selfTest(candidate: Engine): void {
+/**
+ * Checks what everything here relies on: results in place, over the memory of an input, in memory shared by threads.
+ *
+ * @throws Error if the engine does otherwise.
+ */
+export function selfTest(candidate: Engine): void {
   const type = { shape: [3], dtype: 'float32' } as const;
   const program = new Program(argument(0, type.shape, type.dtype).mul(2).add(1), [type], {
     engine: candidate,

@@ -40,6 +40,12 @@ interface NativeFunction {
   (...args: Argument[]): Address | string | null;
   async(...args: [...Argument[], (error: Error | null, status: Address | null) => void]): void;
 }
+/** A session is freed once, and not under a run. */
+interface LoadedSession {
+  readonly session: Address;
+  running: number;
+  released: boolean;
+}
 type Api = { readonly [K in keyof typeof FUNCTIONS]: NativeFunction };
 
 /** Opens the native library and its function table. */
@@ -87,16 +93,25 @@ export class OnnxRuntime implements Engine {
       const session = this.#out((out) =>
         this.#api.CreateSessionFromArray(this.#env, model, model.byteLength, sessionOptions, out),
       );
+      const loaded: LoadedSession = { session, running: 0, released: false };
       return {
-        bind: (inputs, outputs) => this.#bind(session, inputs, outputs),
-        release: () => this.#api.ReleaseSession(session),
+        bind: (inputs, outputs) => this.#bind(loaded, inputs, outputs),
+        release: () => {
+          if (loaded.running > 0) {
+            throw new Error('this program is still running: wait for its promise before it is disposed');
+          }
+          if (loaded.released) return;
+          loaded.released = true;
+          this.#api.ReleaseSession(session);
+        },
       };
     } finally {
       this.#api.ReleaseSessionOptions(sessionOptions);
     }
   }
 
-  #bind(session: Address, inputs: readonly Binding[], outputs: readonly Binding[]): BoundModel {
+  #bind(loaded: LoadedSession, inputs: readonly Binding[], outputs: readonly Binding[]): BoundModel {
+    if (loaded.released) throw new Error('this program has been disposed and cannot be bound');
     const api = this.#api;
     const check = (status: Address | string | null): void => this.#check(status);
     const values: Address[] = [];
@@ -107,7 +122,7 @@ export class OnnxRuntime implements Engine {
     const inputValues = pointerArray(values.slice(0, inputs.length));
     const outputValues = pointerArray(values.slice(inputs.length));
     const args = [
-      session,
+      loaded.session,
       null,
       inputNames.pointers,
       inputValues,
@@ -119,7 +134,7 @@ export class OnnxRuntime implements Engine {
     let running = false;
     let released = false;
     const begin = (): void => {
-      if (released) throw new Error('this program has been disposed and cannot run again');
+      if (released || loaded.released) throw new Error('this program has been disposed and cannot run again');
       if (running) throw new Error('this program is still running: wait for its promise before the next run');
     };
     return {
@@ -130,9 +145,11 @@ export class OnnxRuntime implements Engine {
       runAsync() {
         begin();
         running = true;
+        loaded.running++;
         return new Promise((resolve, reject) => {
           api.Run.async(...args, (error, status) => {
             running = false;
+            loaded.running--;
             try {
               if (error) throw error;
               check(status);

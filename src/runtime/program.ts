@@ -1,6 +1,16 @@
 // A program: a traced graph, loaded into the engine, that runs over bound memory.
 
-import { allocate, type DType, type Shape, sourceOf, type Storage, Tensor, type TensorData } from '../tensor/index.ts';
+import {
+  allocate,
+  type DType,
+  sameShape,
+  type Shape,
+  sourceOf,
+  type Storage,
+  Tensor,
+  type TensorData,
+  type Typed,
+} from '../tensor/index.ts';
 import type { Binding, BoundModel, Engine, LoadedModel } from './engine.ts';
 import { type EmittedGraph, emitGraph } from './graph.ts';
 
@@ -61,17 +71,13 @@ export class Program<T extends Tree> {
   readonly tree: T;
   readonly #tensors: readonly Tensor[];
   readonly #assignments: readonly Assignment[];
-  readonly #parameters: readonly { readonly shape: Shape; readonly dtype: DType }[];
+  readonly #parameters: readonly Typed[];
   readonly #graph: EmittedGraph;
   readonly #model: LoadedModel;
   #disposed = false;
 
-  /** @param parameters shapes and types of the arguments, as traced. */
-  constructor(
-    tree: T,
-    parameters: readonly { readonly shape: Shape; readonly dtype: DType }[],
-    options: ProgramOptions,
-  ) {
+  /** @param parameters the arguments that were traced, or their shapes and types. */
+  constructor(tree: T, parameters: readonly Typed[], options: ProgramOptions) {
     const leaves = [...leavesOf(tree)];
     this.tree = tree;
     this.#tensors = leaves.filter((leaf) => leaf instanceof Tensor);
@@ -86,6 +92,12 @@ export class Program<T extends Tree> {
       }
     }
     this.#graph = emitGraph([...this.#tensors, ...this.#assignments.map(({ value }) => value)]);
+    for (const leaf of this.#graph.inputs) {
+      const source = sourceOf(leaf);
+      if (source.kind === 'argument' && !isParameter(leaf, parameters[source.index])) {
+        throw new Error('an argument of a function that is being traced was used outside it: it has no elements yet');
+      }
+    }
     this.#model = options.engine.load(this.#graph.model, { threads: options.threads });
     abandoned.register(this, this.#model, this);
   }
@@ -108,12 +120,16 @@ export class Program<T extends Tree> {
     return new Bound(this, this.#graph, this.#model, this.#assignments, args, outputs);
   }
 
-  /** Frees the native program. Bindings must have been released. */
+  /**
+   * Frees the native program. Its bindings cannot run any more; release them too.
+   *
+   * @throws Error if a run is under way.
+   */
   dispose(): void {
     if (this.#disposed) return;
+    this.#model.release();
     this.#disposed = true;
     abandoned.unregister(this);
-    this.#model.release();
   }
 }
 
@@ -132,6 +148,7 @@ class Bound<T extends Tree> implements BoundProgram<T> {
   #boundTo: TensorData[] = [];
   #staged: (readonly [from: TensorData, to: Storage])[] = [];
   #bound: BoundModel | undefined;
+  #released = false;
 
   constructor(
     program: Program<T>,
@@ -179,9 +196,11 @@ class Bound<T extends Tree> implements BoundProgram<T> {
 
   release(): void {
     this.#bound?.release();
+    this.#released = true;
   }
 
   #prepare(): BoundModel {
+    if (this.#released) throw new Error('this binding has been released and cannot run again');
     for (const fill of this.#uniform) fill();
     for (let i = 0; i < this.#storages.length; i++) {
       if (this.#storages[i]!.data !== this.#boundTo[i]) {
@@ -248,6 +267,12 @@ function fitting(data: TensorData, shape: Shape, dtype: DType, what: string): Te
     );
   }
   return data;
+}
+
+/** `parameter` is the argument itself, or says its type. */
+function isParameter(leaf: Tensor, parameter: Typed | undefined): boolean {
+  if (parameter === undefined || parameter instanceof Tensor) return leaf === parameter;
+  return sameShape(leaf.shape, parameter.shape) && leaf.dtype === parameter.dtype;
 }
 
 function overlap(a: TensorData, b: TensorData): boolean {
