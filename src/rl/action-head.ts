@@ -47,7 +47,7 @@ export abstract class ActionHead extends Module {
 /** The head that fits an action space. */
 export function actionHeadFor(space: Space): ActionHead {
   if (space instanceof Discrete) return new CategoricalHead(space);
-  if (space instanceof Box && space.dtype.startsWith('float')) return new GaussianHead(space);
+  if (space instanceof Box && space.dtype.startsWith('float')) return new GaussianHead(space as unknown as Box);
   throw new TypeError(
     `no action distribution for ${space}: Discrete and float Box spaces have one; ` +
       'wrap the environment with a TransformAction whose action space is one of these',

@@ -91,7 +91,9 @@ export class UpdateTotals {
     this.#epochMinibatches++;
   }
 
+  /** @throws NonFiniteError if it is not finite, in which case the optimizer has left the weights alone */
   addGradNorm(gradNorm: number): void {
+    requireFinite('gradNorm', gradNorm);
     this.#gradNorm += gradNorm;
   }
 
@@ -117,7 +119,7 @@ export class UpdateTotals {
   }
 }
 
-export function requireFinite(metric: string, value: number): void {
+function requireFinite(metric: string, value: number): void {
   if (!Number.isFinite(value)) throw new NonFiniteError(metric, value);
 }
 

@@ -1,9 +1,9 @@
 // Proximal policy optimisation. Sources: Schulman et al. 2017, arXiv 1707.06347; the details and their names follow
 // Huang et al. 2022, "The 37 Implementation Details of Proximal Policy Optimization", and its reference code, CleanRL.
 
-import { Adam, gradientAssignments, linearSchedule, type OptimizerState } from '../nn/index.ts';
+import { Adam, gradientAssignments, type OptimizerState } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
-import { type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
+import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import type { Tensor } from '../tensor/index.ts';
 import { gae } from './gae.ts';
 import type { ActionRows } from './action-head.ts';
@@ -122,16 +122,17 @@ type Batch = readonly [
 ];
 
 /** What a minibatch's program gives: `[batch]` each. Gradients it writes in place. */
-interface StepResults {
+type StepResults = {
   readonly logProbs: Tensor;
   readonly values: Tensor;
   readonly entropies: Tensor;
-}
+  readonly gradients: readonly Assignment[];
+};
 
 type BatchMemory = readonly [Float32Array, ActionRows, ...(readonly Float32Array[])] & {
   readonly [K in 2 | 3 | 4 | 5 | 6]: Float32Array;
 };
-type StepMemory = { readonly [K in keyof StepResults]: Float32Array };
+type StepMemory = { readonly [K in 'logProbs' | 'values' | 'entropies']: Float32Array };
 
 /** The algorithm: give it rollouts, and it improves the policy. */
 export class PPO {
@@ -139,6 +140,7 @@ export class PPO {
   readonly config: ResolvedPPOConfig;
   readonly #generator: Generator;
   readonly #optimizer: Adam;
+  readonly #learningRates: readonly number[];
   readonly #step: Compiled<Batch, StepResults>;
   readonly #bound = new Map<number, BoundProgram<StepResults>>();
 
@@ -149,11 +151,15 @@ export class PPO {
     this.#generator = generator;
     const actorParameters = new Set([...policy.actor.parameters(), ...policy.head.parameters()]);
     const trainable = policy.parameters().filter((parameter) => !parameter.frozen);
-    const groups = [
-      { parameters: trainable.filter((parameter) => actorParameters.has(parameter)), learningRate: config.lrActor },
-      { parameters: trainable.filter((parameter) => !actorParameters.has(parameter)), learningRate: config.lrCritic },
-    ].filter(({ parameters }) => parameters.length > 0);
+    const groups =
+      config.lrActor === config.lrCritic
+        ? [{ parameters: trainable, learningRate: config.lrActor }]
+        : [
+            { parameters: trainable.filter((p) => actorParameters.has(p)), learningRate: config.lrActor },
+            { parameters: trainable.filter((p) => !actorParameters.has(p)), learningRate: config.lrCritic },
+          ].filter(({ parameters }) => parameters.length > 0);
     this.#optimizer = new Adam(groups, { epsilon: config.adamEpsilon });
+    this.#learningRates = groups.map(({ learningRate }) => learningRate);
     this.#step = compile((...batch: Batch) => this.#trace(batch, trainable), { threads: 1 });
   }
 
@@ -175,8 +181,7 @@ export class PPO {
     const valueLoss = squaredErrors.mean().mul(0.5 * valueCoef);
 
     const loss = policyLoss.add(valueLoss).sub(entropies.mean().mul(entropyCoef));
-    const results = { logProbs, values, entropies, gradients: gradientAssignments(loss, trainable) };
-    return results;
+    return { logProbs, values, entropies, gradients: gradientAssignments(loss, trainable) };
   }
 
   /**
@@ -186,12 +191,15 @@ export class PPO {
    * @throws NonFiniteError if a loss or the gradients' norm is not finite; the weights are still good then.
    */
   async update(rollout: Rollout, { progress = 0 }: { readonly progress?: number } = {}): Promise<PPOMetrics> {
-    const { config, policy } = this;
+    const { config } = this;
     const values = this.#values(rollout);
     const { advantages, returns } = gae({ ...rollout, ...values }, config.gamma, config.gaeLambda);
-    const lrFactor = config.lrSchedule === 'linear' ? linearSchedule(progress, { totalSteps: 1 }) : 1;
-    const epsClip = config.epsClip * (config.epsClipSchedule === 'linear' ? 1 - progress : 1);
-    this.#optimizer.setLearningRates(lrFactor);
+    const left = Math.max(0, 1 - progress);
+    const lrFactor = config.lrSchedule === 'linear' ? left : 1;
+    const epsClip = config.epsClip * (config.epsClipSchedule === 'linear' ? left : 1);
+    this.#optimizer.groups.forEach((group, i) => {
+      group.learningRate = this.#learningRates[i]! * lrFactor;
+    });
 
     const rows = Int32Array.from({ length: rollout.rows }, (_, row) => row).filter((row) => rollout.valid[row] === 1);
     const batchSize = config.minibatchSize === -1 ? rows.length : Math.min(config.minibatchSize, rows.length);
@@ -244,7 +252,7 @@ export class PPO {
     returns: Float32Array,
     oldValues: Float32Array,
     epsClip: number,
-    totals: Totals,
+    totals: UpdateTotals,
   ): void {
     const count = rows.length;
     const program = this.#programFor(count);
@@ -262,11 +270,11 @@ export class PPO {
       before[i] = oldValues[row]!;
     }
     program.run();
-    const { logProbs, values, entropies } = program.results as StepMemory;
+    const { logProbs, values, entropies } = program.results as unknown as StepMemory;
     const seen = { logProbs, values, entropies, oldLogProbs, advantages: normalized, limits };
     totals.add({ ...seen, returns: targets, oldValues: before }, epsClip, this.config.valueClip);
     const { gradNorm } = this.#optimizer.step({ maxGradNorm: this.config.maxGradNorm ?? Number.POSITIVE_INFINITY });
-    totals.addGradNorm(gradNorm);
+    totals.addGradNorm(gradNorm!);
   }
 
   #programFor(count: number): BoundProgram<StepResults> {
