@@ -2,6 +2,12 @@
 
 import { type Generator, npRandom } from '../../random/index.ts';
 
+/** The seed of a space: one integer, or for composite spaces one for each part, nested as the parts are. */
+export type Seeds = number | bigint | readonly Seeds[] | { readonly [part: string]: Seeds };
+
+/** The type of a space's values. */
+export type ValueOf<S> = S extends Space<infer T> ? T : never;
+
 /**
  * The set of values an observation or an action may take.
  *
@@ -42,16 +48,40 @@ export abstract class Space<T = unknown, Mask = unknown, Probability = unknown> 
   /** Whether both spaces hold the same values in the same form. */
   abstract equals(other: unknown): boolean;
 
+  /**
+   * The same space again, parts included, with random streams of its own that are not seeded yet. All built-in spaces
+   * have it; a space of your own needs it only to be batched for vector environments.
+   */
+  clone(): Space<T, Mask, Probability> {
+    throw new TypeError(`${this} cannot be copied: give its class a clone() method`);
+  }
+
+  /** A stand-in value for memory that is not filled yet; it need not belong to the space. Undefined if there is none. */
+  emptyValue(): unknown {
+    return undefined;
+  }
+
+  /** The space's random stream: NumPy's PCG64. Seeded from the operating system until `seed` is called. */
   get npRandom(): Generator {
     if (this.#generator === undefined) [this.#generator] = npRandom();
     return this.#generator;
   }
 
-  /** Restarts the space's random stream. Composite spaces seed their parts and return all seeds, as Gymnasium does. */
-  seed(seed?: number | bigint): unknown {
-    let used: bigint;
-    [this.#generator, used] = npRandom(seed);
-    return Number(used);
+  set npRandom(generator: Generator) {
+    this.#generator = generator;
+  }
+
+  /**
+   * Restarts the space's random stream, and returns the seed (a number where it fits, else a bigint). Composite spaces
+   * seed their parts and return all seeds, as Gymnasium does.
+   */
+  seed(seed?: Seeds): Seeds {
+    if (typeof seed === 'object') {
+      throw new TypeError(`${this} takes one integer as its seed, but got ${JSON.stringify(seed)}`);
+    }
+    const [generator, used] = npRandom(seed);
+    this.#generator = generator;
+    return used <= Number.MAX_SAFE_INTEGER ? Number(used) : used;
   }
 }
 

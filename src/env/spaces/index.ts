@@ -1,0 +1,14 @@
+export type { Arrays, Dtype, IntegerDtype, TypedArray } from './arrays.ts';
+export { batchSpace, concatenate, createEmptyArray, iterate } from './batch.ts';
+export { Box, type BoxOptions } from './box.ts';
+export { Dict, type DictMask, type DictValues } from './dict.ts';
+export { Discrete, type DiscreteMask, type DiscreteOptions } from './discrete.ts';
+export { type Flat, type FlatBox, flatdim, flatten, flattenSpace, unflatten } from './flatten.ts';
+export { Graph, type GraphInstance, type GraphMask, type GraphSampleOptions } from './graph.ts';
+export { MultiBinary } from './multi-binary.ts';
+export { MultiDiscrete, type MultiDiscreteMask, type MultiDiscreteOptions } from './multi-discrete.ts';
+export { OneOf, type OneOfValue } from './one-of.ts';
+export { Sequence, type SequenceMask, type SequenceValue } from './sequence.ts';
+export { type SampleOptions, type Seeds, Space, type ValueOf } from './space.ts';
+export { Text, type TextMask, type TextOptions } from './text.ts';
+export { Tuple, type TupleValues } from './tuple.ts';
