@@ -1,7 +1,7 @@
 // Reverse-mode differentiation: one short rule for each operation, each building more graph.
 
 import type { Attributes, Op } from './ops.ts';
-import { type Shape, ShapeError, sameShape, showShape } from './shape.ts';
+import { type Shape, ShapeError, sameShape, showShape, sizeOf } from './shape.ts';
 import { attributesOf, concat, makeNode, ones, scalar, type Tensor, zeros } from './tensor.ts';
 
 /**
@@ -65,7 +65,7 @@ function matmulGradient(
 
 /** `[.., n]` as a matrix `[rows, n]`. */
 function asRows(x: Tensor): Tensor {
-  return x.reshape([x.size / Math.max(1, x.shape.at(-1)!), x.shape.at(-1)!]);
+  return x.reshape([sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 }
 
 const none: GradientRule<Op> = (_dy, _y, inputs) => inputs.map(() => null);
@@ -106,8 +106,8 @@ const gradientRules: { readonly [K in Op]: GradientRule<K> } = {
     return [unbroadcast(da, a!.shape), unbroadcast(da.mul(y).neg(), b!.shape)];
   },
   pow: (dy, y, [a, b]) => [
-    unbroadcast(dy.mul(b!).mul(a!.pow(b!.sub(1))), a!.shape),
-    // As PyTorch: x^0 has slope 0 in the exponent at x = 0.
+    // As PyTorch: x^0 has slope 0 everywhere, and 0^b has slope 0 in the exponent.
+    unbroadcast(b!.equal(0).where(0, dy.mul(b!).mul(a!.pow(b!.sub(1)))), a!.shape),
     unbroadcast(dy.mul(a!.equal(0).where(0, y.mul(a!.log()))), b!.shape),
   ],
   minimum: (dy, _y, [a, b]) => {

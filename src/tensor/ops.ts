@@ -236,16 +236,16 @@ export const shapeRules: { readonly [K in Op]: ShapeRule<K> } = {
     shape: reduceShape(x!.shape, axes, keepDims),
     dtype: numeric([x!], {} as never, op).dtype,
   }),
-  max: ([x], { axes, keepDims }) => {
-    needFloat(x!, 'max');
+  max: ([x], { axes, keepDims }, op) => {
+    const { dtype } = numeric([x!], {} as never, op);
     need(
       axes.every((axis) => x!.shape[axis]! > 0),
       () => `max of an empty axis has no value (shape ${showShape(x!.shape)}, axes ${showShape(axes)})`,
     );
-    return { shape: reduceShape(x!.shape, axes, keepDims), dtype: 'float32' };
+    return { shape: reduceShape(x!.shape, axes, keepDims), dtype };
   },
-  argmax: ([x], { axis }) => {
-    needFloat(x!, 'argmax');
+  argmax: ([x], { axis }, op) => {
+    numeric([x!], {} as never, op);
     need(
       x!.shape[axis]! > 0,
       () => `argmax of an empty axis has no value (shape ${showShape(x!.shape)}, axis ${axis})`,
@@ -336,6 +336,7 @@ export const shapeRules: { readonly [K in Op]: ShapeRule<K> } = {
         p !== undefined && size !== undefined && sameShape(p.shape, [size]),
         () => `layerNorm: ${name} has shape ${showShape(p!.shape)} but x has shape ${showShape(x!.shape)}`,
       );
+      needFloat(p!, `layerNorm (${name})`);
     }
     return float([x!], {} as never, op);
   },
@@ -344,6 +345,7 @@ export const shapeRules: { readonly [K in Op]: ShapeRule<K> } = {
       x!.shape.length > 0 && sameShape(weight!.shape, [x!.shape.at(-1)!]),
       () => `rmsNorm: weight has shape ${showShape(weight!.shape)} but x has shape ${showShape(x!.shape)}`,
     );
+    needFloat(weight!, 'rmsNorm (weight)');
     return float([x!], {} as never, op);
   },
   crossEntropy: ([logits, targets]) => {

@@ -26,7 +26,7 @@ export function showShape(shape: Shape): string {
 /** The shape of an elementwise operation on shapes `a` and `b`: axes are aligned at the end, a size of 1 stretches. */
 export function broadcastShapes(a: Shape, b: Shape, what = 'broadcast'): number[] {
   const rank = Math.max(a.length, b.length);
-  const out = new Array<number>(rank);
+  const out = Array.from({ length: rank }, () => 1);
   for (let i = 1; i <= rank; i++) {
     const p = i <= a.length ? a[a.length - i]! : 1;
     const q = i <= b.length ? b[b.length - i]! : 1;

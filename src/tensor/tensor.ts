@@ -35,6 +35,8 @@ interface ReductionOptions {
   readonly keepDims?: boolean | undefined;
 }
 
+const MAX_FLOAT32 = 3.4028234663852886e38;
+
 type Evaluate = (x: Tensor) => TensorData;
 let evaluate: Evaluate = () => {
   throw new Error(
@@ -254,6 +256,7 @@ export class Tensor implements Typed {
   }
   /** The mean; of no elements it is NaN. */
   mean(options: ReductionOptions = {}): Tensor {
+    if (this.dtype !== 'float32') throw new ShapeError(`mean takes float32 but got ${this.dtype}; use cast('float32')`);
     const axes = normalizeAxes(options.axis, this.rank, 'mean');
     const count = axes.reduce((product, axis) => product * this.shape[axis]!, 1);
     return this.sum(options).mul(1 / count);
@@ -273,7 +276,8 @@ export class Tensor implements Typed {
   }
   /** `log(sum(exp(x)))`, safe for large elements. */
   logsumexp(options: ReductionOptions = {}): Tensor {
-    const largest = this.max({ axis: options.axis, keepDims: true }).stopGradient();
+    // Held finite: -Infinity - -Infinity would be NaN.
+    const largest = this.max({ axis: options.axis, keepDims: true }).clip(-MAX_FLOAT32, MAX_FLOAT32).stopGradient();
     const sum = this.sub(largest).exp().sum(options);
     return sum.log().add(largest.reshape(sum.shape));
   }
@@ -354,13 +358,17 @@ export class Tensor implements Typed {
   }
   /** Adds `before[axis]` and `after[axis]` elements of `value` (default 0) around each axis. */
   pad(before: readonly number[], after: readonly number[], value = 0): Tensor {
-    if (before.length !== this.rank || after.length !== this.rank || ![...before, ...after].every((n) => n >= 0)) {
+    if (
+      before.length !== this.rank ||
+      after.length !== this.rank ||
+      ![...before, ...after].every((n) => Number.isInteger(n) && n >= 0)
+    ) {
       throw new ShapeError(
         `pad: ${showShape(before)} before and ${showShape(after)} after do not fit shape ${showShape(this.shape)}: ` +
-          'give a count of 0 or more for each axis',
+          'give a whole number of 0 or more for each axis',
       );
     }
-    return makeNode('pad', [this], { before, after, value });
+    return [...before, ...after].every((n) => n === 0) ? this : makeNode('pad', [this], { before, after, value });
   }
 
   // Indexing.
@@ -554,6 +562,11 @@ function sliceRange(
   size: number,
 ): [start: number, stop: number, step: number] {
   if (!Number.isInteger(step) || step === 0) throw new ShapeError(`slice: a step of ${step} leads nowhere`);
+  for (const index of [start, stop]) {
+    if (typeof index === 'number' && index !== Math.trunc(index)) {
+      throw new ShapeError(`slice: ${index} is not a whole number`);
+    }
+  }
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
   const cut = (index: number | null | undefined, missing: number): number =>
     index === null || index === undefined ? missing : Math.min(high, Math.max(low, index < 0 ? index + size : index));
