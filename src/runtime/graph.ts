@@ -182,6 +182,15 @@ class GraphEmitter implements Emitter {
     return this.#initializer(`int64[${values.join()}]`, bytes, [values.length], ONNX_TYPE.int64);
   }
 
+  ones(count: number): string {
+    const key = `ones[${count}]`;
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    const name = this.constant(new Float32Array(count).fill(1), [1, count], 'float32');
+    this.#constants.set(key, name);
+    return name;
+  }
+
   scalar(value: number, dtype: DType): string {
     const data = dtype === 'float32' ? Float32Array.of(value) : Int32Array.of(value);
     return this.constant(data, [], dtype);

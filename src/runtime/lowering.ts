@@ -25,6 +25,8 @@ export interface Emitter {
   ): string;
   /** A constant list of int64 numbers, as shapes and axes are. */
   int64(values: readonly number[]): string;
+  /** A constant row of ones, `[1, count]`. */
+  ones(count: number): string;
   /** A constant scalar. */
   scalar(value: number, dtype: DType): string;
   /** Lets `main:1`, `main:2`, … stand for `others`, for an operation that becomes several nodes. Returns `main`. */
@@ -60,6 +62,10 @@ const reduction =
   (emit, [x], { axes, keepDims }, node) => {
     const shape = node.inputs[0]!.shape;
     if (sizeOf(shape) === 1) return reshape(emit, x!, node.shape);
+    if (opType === 'ReduceSum' && shape.length === 2 && axes.join() === '0' && node.dtype === 'float32' && shape[0]! > 0) {
+      // Sums of columns, as of every bias's gradient: a product with a row of ones is 2 to 5 times faster than ReduceSum.
+      return reshape(emit, emit.node('MatMul', [emit.ones(shape[0]!), x!]), node.shape);
+    }
     return emit.node(opType, [x!, emit.int64(axes)], { keepdims: keepDims ? 1 : 0 });
   };
 
@@ -166,12 +172,14 @@ export const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<
   rmsNorm: (emit, inputs, { epsilon }) =>
     emit.node('SimplifiedLayerNormalization', inputs, { axis: -1, epsilon: { float: epsilon } }, { outputs: 2 }),
   crossEntropy: (emit, [logits, targets], _attributes, node) => {
+    // The target's probability may be too small for float32, the largest one is not, and the logits say how far apart
+    // they are: loss = max(logits) - logits[target] - log(max(probabilities)).
     const rows = node.shape[0]!;
     const probabilities = emit.node('Softmax', [logits!], { axis: 1 });
-    const chosen = emit.node('GatherElements', [probabilities, reshape(emit, targets!, [rows, 1])], { axis: 1 });
-    // Below the smallest normal float32 the logarithm would be -Infinity.
-    const safe = emit.node('Max', [reshape(emit, chosen, [rows]), emit.scalar(1.2e-38, 'float32')]);
-    return emit.outputs(emit.node('Neg', [emit.node('Log', [safe])]), [probabilities]);
+    const largest = (x: string): string => emit.node('ReduceMax', [x, emit.int64([1])], { keepdims: 0 });
+    const chosen = emit.node('GatherElements', [logits!, reshape(emit, targets!, [rows, 1])], { axis: 1 });
+    const distance = emit.node('Sub', [largest(logits!), reshape(emit, chosen, [rows])]);
+    return emit.outputs(emit.node('Sub', [distance, emit.node('Log', [largest(probabilities)])]), [probabilities]);
   },
 };
 
