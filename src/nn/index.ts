@@ -3,10 +3,10 @@ export { Dropout, type DropoutOptions } from './dropout.ts';
 export { Embedding, type EmbeddingOptions } from './embedding.ts';
 export { FlatParameters } from './flat.ts';
 export { gradientAssignments } from './gradient-assignments.ts';
-export { constant, kaimingUniform, normal, orthogonal, uniform, xavierUniform } from './init.ts';
+export { constant, kaimingUniform, normal, orthogonal, symmetricUniform, xavierUniform } from './init.ts';
 export { Linear, type LinearOptions } from './linear.ts';
 export { MLP, type MLPInit, type MLPOptions } from './mlp.ts';
-export { type Layer, Module, type StateDict, type StateEntry } from './module.ts';
+export { type Layer, Module } from './module.ts';
 export { LayerNorm, type NormOptions, RMSNorm } from './norms.ts';
 export {
   Adam,
@@ -27,4 +27,13 @@ export {
   type WarmupOptions,
 } from './optim/index.ts';
 export { type Initializer, Parameter } from './parameter.ts';
+export {
+  readSafetensors,
+  type SafetensorsContent,
+  type SafetensorsDtype,
+  type SafetensorsEntry,
+  SafetensorsError,
+  writeSafetensors,
+} from './safetensors.ts';
 export { Sequential } from './sequential.ts';
+export type { Float32State, StateData, StateDict, StateEntry } from './state-dict.ts';

@@ -12,11 +12,11 @@ export function constant(value: number): Initializer {
   };
 }
 
-/** Uniform in [`low`, `high`). */
-export function uniform(low: number, high: number): Initializer {
+/** Uniform in [-`bound`, `bound`). */
+export function symmetricUniform(bound: number): Initializer {
   return (data, _shape, generator) => {
     generator.fillUniform(data);
-    for (let i = 0; i < data.length; i++) data[i] = low + (high - low) * data[i]!;
+    for (let i = 0; i < data.length; i++) data[i] = bound * (2 * data[i]! - 1);
   };
 }
 
@@ -35,7 +35,7 @@ export function normal({ mean = 0, std = 1 }: { readonly mean?: number; readonly
 export function kaimingUniform({ a = 0 }: { readonly a?: number } = {}): Initializer {
   return (data, shape, generator) => {
     const bound = Math.sqrt(6 / ((1 + a * a) * fans(shape).in));
-    uniform(-bound, bound)(data, shape, generator);
+    symmetricUniform(bound)(data, shape, generator);
   };
 }
 
@@ -44,7 +44,7 @@ export function xavierUniform({ gain = 1 }: { readonly gain?: number } = {}): In
   return (data, shape, generator) => {
     const fan = fans(shape);
     const bound = gain * Math.sqrt(6 / (fan.in + fan.out));
-    uniform(-bound, bound)(data, shape, generator);
+    symmetricUniform(bound)(data, shape, generator);
   };
 }
 

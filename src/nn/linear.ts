@@ -1,6 +1,6 @@
 import { defaultRng, type Generator } from '../random/index.ts';
 import type { Tensor } from '../tensor/index.ts';
-import { kaimingUniform, uniform } from './init.ts';
+import { kaimingUniform, symmetricUniform } from './init.ts';
 import { Module } from './module.ts';
 import { type Initializer, Parameter } from './parameter.ts';
 
@@ -27,7 +27,7 @@ export class Linear extends Module {
     super();
     const { generator = defaultRng() } = options;
     const bound = 1 / Math.sqrt(inFeatures);
-    const { weightInit = kaimingUniform({ a: Math.sqrt(5) }), biasInit = uniform(-bound, bound) } = options;
+    const { weightInit = kaimingUniform({ a: Math.sqrt(5) }), biasInit = symmetricUniform(bound) } = options;
     this.weight = new Parameter([outFeatures, inFeatures], weightInit, generator);
     this.bias = (options.bias ?? true) ? new Parameter([outFeatures], biasInit, generator) : undefined;
   }

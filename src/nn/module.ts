@@ -1,16 +1,8 @@
 // A Module is a plain class whose parameters are its fields: a parameter's name is its path through the fields.
 
-import { type Shape, sameShape, showShape, type Tensor } from '../tensor/index.ts';
+import type { Tensor } from '../tensor/index.ts';
 import { Parameter } from './parameter.ts';
-
-/** The elements of one parameter, in C order. */
-export interface StateEntry {
-  readonly shape: Shape;
-  readonly data: ArrayLike<number>;
-}
-
-/** The elements of a module's parameters, by name. */
-export type StateDict = ReadonlyMap<string, StateEntry>;
+import { copyState, type Float32State, loadState, type StateDict } from './state-dict.ts';
 
 /** A module from one tensor to one tensor. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
@@ -55,50 +47,26 @@ export abstract class Module {
     return [...new Set([...walk(this)].map(([, node]) => node).filter((node) => node instanceof Module))];
   }
 
-  /** A copy of all elements; training on does not change it. */
-  stateDict(): Map<string, { shape: Shape; data: Float32Array }> {
-    return new Map(
-      [...this.namedParameters()].map(([name, { shape, storage }]) => [
-        name,
-        { shape, data: Float32Array.from(storage.data) },
-      ]),
-    );
+  /** A copy of all elements, by name; training on does not change it. */
+  stateDict(): Float32State {
+    return copyState(this.#state());
   }
 
   /**
    * Copies the elements of `dict` into the parameters of the same names.
    *
    * @param options.strict whether every parameter must be in `dict`, and nothing else. Default true. Without it, only
-   *   entries that fit by name are loaded.
+   *   entries whose names are known are loaded; their shapes must fit all the same.
    * @throws Error that lists every missing, extra and misshapen entry; nothing is loaded then.
    */
-  loadStateDict(dict: StateDict, { strict = true }: { readonly strict?: boolean } = {}): void {
-    const parameters = this.namedParameters();
-    const problems: string[] = [];
-    for (const [name, { shape }] of parameters) {
-      const entry = dict.get(name);
-      if (entry === undefined) {
-        if (strict) problems.push(`missing: ${name} ${showShape(shape)}`);
-      } else if (!sameShape(entry.shape, shape)) {
-        problems.push(`misshapen: ${name} has shape ${showShape(entry.shape)}, not ${showShape(shape)}`);
-      } else if (entry.data.length !== parameters.get(name)!.size) {
-        problems.push(`misshapen: ${name} has ${entry.data.length} elements for shape ${showShape(shape)}`);
-      }
-    }
-    if (strict) {
-      for (const [name, { shape }] of dict) {
-        if (!parameters.has(name)) problems.push(`extra: ${name} ${showShape(shape)}`);
-      }
-    }
-    if (problems.length > 0) {
-      throw new Error(
-        `this state does not fit ${this.constructor.name}, which was left as it is:\n  ${problems.join('\n  ')}`,
-      );
-    }
-    for (const [name, parameter] of parameters) {
-      const entry = dict.get(name);
-      if (entry !== undefined) parameter.set(entry.data);
-    }
+  loadStateDict(dict: StateDict, options: { readonly strict?: boolean } = {}): void {
+    loadState(this.constructor.name, this.#state(), dict, options);
+  }
+
+  #state(): Float32State {
+    return new Map(
+      [...this.namedParameters()].map(([name, { shape, storage }]) => [name, { shape, data: storage.data }]),
+    );
   }
 
   /** Freezes all parameters: no gradients, left out of optimizers made from then on. */

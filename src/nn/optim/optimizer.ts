@@ -2,10 +2,10 @@
 // program that writes in place. Numbers that change from step to step enter as scalars.
 
 import { type BoundProgram, type Compiled, compile } from '../../runtime/index.ts';
-import { type Shape, sameShape, showShape, type Tensor } from '../../tensor/index.ts';
+import type { Tensor } from '../../tensor/index.ts';
 import { FlatParameters } from '../flat.ts';
-import type { StateDict } from '../module.ts';
 import { Parameter } from '../parameter.ts';
+import { copyState, type Float32State, loadState, type StateDict } from '../state-dict.ts';
 
 /** Floats swept at once: few enough that weights, gradients, moments and what lies between stay in cache. */
 const BLOCK = 32 * 1024;
@@ -134,12 +134,10 @@ export abstract class Optimizer {
 
   /** A copy of the state; further steps do not change it. */
   stateDict(): OptimizerState {
-    const moments = new Map<string, { shape: Shape; data: Float32Array }>();
-    for (const [name, shape, data] of this.#moments()) moments.set(name, { shape, data: Float32Array.from(data) });
     return {
       stepCount: this.#stepCount,
       learningRates: this.groups.map(({ learningRate }) => learningRate),
-      moments,
+      moments: copyState(this.#moments()),
     };
   }
 
@@ -150,32 +148,16 @@ export abstract class Optimizer {
    * @throws Error that lists every missing, extra and misshapen moment; nothing is loaded then.
    */
   loadStateDict({ stepCount, learningRates, moments }: OptimizerState): void {
-    const own = new Map([...this.#moments()].map(([name, shape, data]) => [name, { shape, data }]));
     const problems: string[] = [];
     if (!Number.isInteger(stepCount) || stepCount < 0) problems.push(`stepCount is ${stepCount}, no count of steps`);
     if (learningRates.length !== this.groups.length) {
       problems.push(`there are learning rates for ${learningRates.length} groups, not ${this.groups.length}`);
     }
-    for (const [name, { shape, data }] of own) {
-      const entry = moments.get(name);
-      if (entry === undefined) problems.push(`missing: ${name} ${showShape(shape)}`);
-      else if (!sameShape(entry.shape, shape) || entry.data.length !== data.length) {
-        problems.push(
-          `misshapen: ${name} has shape ${showShape(entry.shape)} and ${entry.data.length} elements, not ${showShape(shape)}`,
-        );
-      }
-    }
-    for (const [name, { shape }] of moments) if (!own.has(name)) problems.push(`extra: ${name} ${showShape(shape)}`);
-    if (problems.length > 0) {
-      throw new Error(
-        `this state does not fit ${this.constructor.name}, which was left as it is:\n  ${problems.join('\n  ')}`,
-      );
-    }
+    loadState(this.constructor.name, this.#moments(), moments, { problems });
     this.#stepCount = stepCount;
     this.groups.forEach((group, i) => {
       group.learningRate = learningRates[i]!;
     });
-    for (const [name, { data }] of own) data.set(moments.get(name)!.data);
   }
 
   /** Frees the native programs; parameters keep their values. */
@@ -183,14 +165,16 @@ export abstract class Optimizer {
     for (const sweep of this.#sweeps) sweep.dispose();
   }
 
-  *#moments(): Generator<[name: string, shape: Shape, data: Float32Array]> {
-    for (const [g, { rule, flat, moments }] of this.#sweeps.entries()) {
-      for (const [p, { shape }] of flat.parameters.entries()) {
-        for (const [m, name] of rule.moments.entries()) {
-          yield [`groups.${g}.parameters.${p}.${name}`, shape, flat.view(moments[m]!, p)];
-        }
-      }
-    }
+  #moments(): Float32State {
+    const state: Float32State = new Map();
+    this.#sweeps.forEach(({ rule, flat, moments }, g) => {
+      flat.parameters.forEach(({ shape }, p) => {
+        rule.moments.forEach((name, m) => {
+          state.set(`groups.${g}.parameters.${p}.${name}`, { shape, data: flat.view(moments[m]!, p) });
+        });
+      });
+    });
+    return state;
   }
 }
 
