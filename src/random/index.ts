@@ -1,10 +1,10 @@
+export type { Size } from './arguments.ts';
 export type {
   ChoiceOptions,
   GeneratorState,
   IntegerArrays,
   IntegerDtype,
   IntegersOptions,
-  Size,
 } from './generator.ts';
 export { Generator } from './generator.ts';
 export type { PCG64State } from './pcg64.ts';

@@ -39,7 +39,8 @@ export class Box<D extends Dtype = 'float32'> extends Space<Arrays[D], undefined
   declare static readonly [Symbol.hasInstance]: (value: unknown) => value is Box<Dtype>;
 
   declare readonly shape: readonly number[];
-  declare readonly dtype: D;
+  // NoInfer, or a Box within `new Dict({ ... })` would take its element type from what a Dict expects of any space.
+  declare readonly dtype: NoInfer<D>;
   readonly isNpFlattenable = true;
   /** The lower bound of each element. */
   readonly low: Arrays[D];

@@ -60,7 +60,7 @@ export class MultiBinary extends Space<Int8Array<ArrayBuffer>, ArrayLike<number>
     );
   }
 
-  toJsonable(values: readonly Int8Array[]): unknown[] {
+  toJsonable(values: readonly Int8Array<ArrayBuffer>[]): unknown[] {
     return values.map((value) => toNested(value, this.shape, 'int8'));
   }
 

@@ -99,7 +99,7 @@ export class MultiDiscrete extends Space<Int32Array<ArrayBuffer>, MultiDiscreteM
     return true;
   }
 
-  toJsonable(values: readonly Int32Array[]): unknown[] {
+  toJsonable(values: readonly Int32Array<ArrayBuffer>[]): unknown[] {
     return values.map((value) => toNested(value, this.shape, 'int32'));
   }
 
