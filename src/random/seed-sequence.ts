@@ -86,7 +86,7 @@ export class SeedSequence {
 }
 
 /** A seed as a bigint. Throws RangeError if it is no non-negative integer. */
-export function toSeedInteger(seed: number | bigint): bigint {
+function toSeedInteger(seed: number | bigint): bigint {
   if (typeof seed === 'bigint' ? seed < 0n : !(Number.isSafeInteger(seed) && seed >= 0)) {
     throw new RangeError(`A seed must be a non-negative integer (above 2^53 as a bigint), but got ${seed}`);
   }
