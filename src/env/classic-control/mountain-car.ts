@@ -1,0 +1,96 @@
+// MountainCar: rock a weak car out of a valley.
+
+import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
+import { Env, type EnvMetadata, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
+import { Box, Discrete } from '../spaces/index.ts';
+import { resetBounds } from './reset-bounds.ts';
+
+const MIN_POSITION = -1.2;
+const MAX_POSITION = 0.6;
+const MAX_SPEED = 0.07;
+const GOAL_POSITION = 0.5;
+const FORCE = 0.001;
+const GRAVITY = 0.0025;
+
+/** What MountainCar may be made with. */
+export interface MountainCarOptions {
+  /** The least velocity with which the goal counts as reached. Default 0. */
+  readonly goalVelocity?: number | undefined;
+  /** How to draw: only null so far. */
+  readonly renderMode?: string | null | undefined;
+}
+
+/**
+ * A car stands in a valley, too weak to drive up the right hill at once: swing up to the flag.
+ *
+ * - **Action** `Discrete(3)`: 0 accelerates to the left, 1 not at all, 2 to the right.
+ * - **Observation** float32 `[2]`: position in [-1.2, 0.6], velocity in [-0.07, 0.07].
+ * - **Motion** `velocity += (action - 1) * 0.001 - 0.0025 * cos(3 * position)`, `position += velocity`, both clipped to
+ *   their ranges; the left wall stops the car.
+ * - **Reward** -1 for each step.
+ * - **Terminated** at position 0.5 or beyond with at least `goalVelocity`. MountainCar-v0 is truncated after 200 steps.
+ * - **Start** position uniform in [-0.6, -0.4], velocity 0; the reset options `low` and `high` set other bounds.
+ *
+ * Source: Moore 1990, "Efficient Memory-based Learning for Robot Control"; Gymnasium's MountainCar-v0.
+ */
+export class MountainCarEnv extends Env<Float32Array, number> {
+  static readonly metadata: EnvMetadata = { renderModes: [], renderFps: 30 };
+
+  override readonly metadata: EnvMetadata = MountainCarEnv.metadata;
+  override readonly renderMode: string | null;
+  readonly observationSpace: Box = new Box({
+    low: Float32Array.of(MIN_POSITION, -MAX_SPEED),
+    high: Float32Array.of(MAX_POSITION, MAX_SPEED),
+  });
+  readonly actionSpace: Discrete = new Discrete(3);
+  readonly goalVelocity: number;
+
+  #started = false;
+  #position = 0;
+  #velocity = 0;
+
+  constructor({ goalVelocity = 0, renderMode = null }: MountainCarOptions = {}) {
+    super();
+    this.goalVelocity = goalVelocity;
+    this.renderMode = checkedRenderMode('MountainCar', renderMode, this.metadata);
+  }
+
+  /** `[position, velocity]` in full precision; null before the first reset. May be set. */
+  get state(): readonly [position: number, velocity: number] | null {
+    return this.#started ? [this.#position, this.#velocity] : null;
+  }
+
+  set state(state: readonly [position: number, velocity: number]) {
+    [this.#position, this.#velocity] = state;
+    this.#started = true;
+  }
+
+  override reset(options?: ResetOptions): ResetResult<Float32Array> {
+    this.seedFrom(options);
+    const [low, high] = resetBounds(options, -0.6, -0.4);
+    this.#position = this.npRandom.uniform(low, high);
+    this.#velocity = 0;
+    this.#started = true;
+    return [this.#observation(), {}];
+  }
+
+  override step(action: number): StepResult<Float32Array> {
+    if (action !== 0 && action !== 1 && action !== 2) throw invalidAction('MountainCar', action, this.actionSpace);
+    if (!this.#started) throw resetFirst('MountainCar');
+    let velocity = this.#velocity + ((action - 1) * FORCE + Math.cos(3 * this.#position) * -GRAVITY);
+    velocity = Math.min(Math.max(velocity, -MAX_SPEED), MAX_SPEED);
+    const position = Math.min(Math.max(this.#position + velocity, MIN_POSITION), MAX_POSITION);
+    if (position === MIN_POSITION && velocity < 0) velocity = 0;
+    this.#position = position;
+    this.#velocity = velocity;
+    const terminated = position >= GOAL_POSITION && velocity >= this.goalVelocity;
+    return [this.#observation(), -1, terminated, false, {}];
+  }
+
+  #observation(): Float32Array {
+    const observation = new Float32Array(2);
+    observation[0] = this.#position;
+    observation[1] = this.#velocity;
+    return observation;
+  }
+}
