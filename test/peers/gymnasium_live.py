@@ -55,6 +55,9 @@ CASES = [
 MODES = {"sync": "sync", "vectorEntryPoint": "vector_entry_point"}
 ENVS = 3
 TOLERANCE = {"Acrobot-v1": 1e-4}
+# Ours computes the torque in float64, as Gymnasium does under NumPy 1. NumPy 2 keeps a float32 action times a Python float in
+# float32, so that the same seed swings a little differently; given a float64 action it computes as NumPy 1.
+DOUBLE_ACTIONS = {"Pendulum-v1"}
 DEFAULT_TOLERANCE = 1e-6
 
 
@@ -68,7 +71,7 @@ def rollout(kind, name, kwargs, seed, steps):
     rows = []
     for _ in range(steps):
         action = env.action_space.sample()
-        observation, reward, terminated, truncated, _ = env.step(action)
+        observation, reward, terminated, truncated, _ = env.step(action.astype(np.float64) if name in DOUBLE_ACTIONS else action)
         # Copied: vector environments may hand out one array again and again.
         row = {"action": action, "observation": np.array(observation), "reward": np.array(reward),
                "terminated": np.array(terminated), "truncated": np.array(truncated)}
