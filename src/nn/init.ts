@@ -54,8 +54,9 @@ export function xavierUniform({ gain = 1 }: { readonly gain?: number } = {}): In
  */
 export function orthogonal(gain = 1): Initializer {
   return (data, shape, generator) => {
-    const rows = fans(shape).out;
-    const columns = sizeOf(shape) / Math.max(1, rows);
+    needMatrix(shape);
+    const rows = shape[0]!;
+    const columns = sizeOf(shape.slice(1));
     const vectors = orthonormalVectors(Math.min(rows, columns), Math.max(rows, columns), generator);
     const [alongVector, alongVectors] = rows <= columns ? [1, columns] : [columns, 1];
     vectors.forEach((vector, i) => {
@@ -95,9 +96,12 @@ function dot(a: Float64Array, b: Float64Array): number {
 
 /** How many inputs and outputs each unit of a weight `[out, in, ..]` has. */
 function fans(shape: Shape): { readonly in: number; readonly out: number } {
-  if (shape.length < 2) {
-    throw new ShapeError(`this initializer needs a matrix [out, in], but the parameter has shape ${showShape(shape)}`);
-  }
+  needMatrix(shape);
   const inner = sizeOf(shape.slice(2));
   return { in: shape[1]! * inner, out: shape[0]! * inner };
+}
+
+function needMatrix(shape: Shape): void {
+  if (shape.length >= 2) return;
+  throw new ShapeError(`this initializer needs a matrix [out, in], but the parameter has shape ${showShape(shape)}`);
 }
