@@ -148,8 +148,8 @@ export interface SyncEnv<Observation = unknown, Action = unknown> extends Env<Ob
 /** The observations of an environment type. */
 export type ObservationOf<E extends Env> = Awaited<ReturnType<E['reset']>>[0];
 
-/** The actions of an environment type. */
-export type ActionOf<E extends Env> = Parameters<E['step']>[0];
+/** The actions of an environment type; unknown for a class whose `step` takes none. */
+export type ActionOf<E extends Env> = Parameters<E['step']> extends readonly [] ? unknown : Parameters<E['step']>[0];
 
 /** What a wrapper of `E` returns: at once if `E` answers at once, else perhaps as a promise. */
 export type Answer<E extends Env, T> = E extends SyncEnv ? T : MaybePromise<T>;

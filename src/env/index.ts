@@ -1,6 +1,7 @@
 import './built-in-wrappers.ts';
 
 export { checkEnv, type CheckEnvOptions } from './check-env.ts';
+export * from './classic-control/index.ts';
 export * from './env-types.ts';
 export {
   type ActionOf,
@@ -31,6 +32,7 @@ export {
   wrapperSpec,
 } from './spec.ts';
 export * from './spaces/index.ts';
+export * from './toy-text/index.ts';
 export * from './vector/index.ts';
 export { setWarningHandler, type WarningHandler } from './warnings.ts';
 export { ActionWrapper, ObservationWrapper, RewardWrapper, Wrapper } from './wrapper.ts';
