@@ -1,0 +1,84 @@
+// Directories that are either there as a whole or not there at all, whenever the machine stops.
+
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+/** A directory's files by name. */
+export type DirectoryFiles = ReadonlyMap<string, Uint8Array | string>;
+
+/**
+ * Writes a directory of files at `path`: first beside it as `path.tmp-<pid>`, flushed to the disk, then renamed. A directory
+ * that was there before is replaced, and is still there if anything fails.
+ */
+export function writeDirectory(path: string, files: DirectoryFiles): void {
+  const temporary = `${path}.tmp-${process.pid}`;
+  const previous = `${path}.old-${process.pid}`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  try {
+    for (const [name, content] of files) writeFlushed(join(temporary, name), content);
+    flushDirectory(temporary);
+    const replaced = moveAway(path, previous);
+    try {
+      renameSync(temporary, path);
+    } catch (error) {
+      if (replaced) renameSync(previous, path);
+      throw error;
+    }
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
+  flushDirectory(dirname(path));
+  rmSync(previous, { recursive: true, force: true });
+}
+
+/**
+ * What is left of writing `path` when the machine stopped between two renames: the complete previous directory. Undefined
+ * if there is none.
+ */
+export function leftBehind(path: string): string | undefined {
+  const prefix = `${basename(path)}.old-`;
+  try {
+    const name = readdirSync(dirname(path)).find((entry) => entry.startsWith(prefix));
+    return name === undefined ? undefined : join(dirname(path), name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes a file and waits until it is on the disk. */
+function writeFlushed(path: string, content: Uint8Array | string): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const file = openSync(path, 'w');
+  try {
+    let written = 0;
+    while (written < bytes.length) written += writeSync(file, bytes, written);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Directory entries are flushed on their own. Windows can do neither that nor needs it. */
+function flushDirectory(path: string): void {
+  if (process.platform === 'win32') return;
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** A full directory cannot be renamed over, so the old one steps aside first. Returns whether there was one. */
+function moveAway(path: string, to: string): boolean {
+  rmSync(to, { recursive: true, force: true });
+  try {
+    renameSync(path, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+// The vector environment of a run: from an id, an environment, or a function that makes one; normalised if asked for.
+
+import {
+  Box,
+  Env,
+  findSpec,
+  type MakeOptions,
+  makeVec,
+  SyncVectorEnv,
+  TimeLimit,
+  type VectorEnv,
+  VectorNormalizeObservation,
+  VectorNormalizeReward,
+  VectorRecordEpisodeStatistics,
+} from '../env/index.ts';
+import type { GeneratorState } from '../random/index.ts';
+
+/** Where experience comes from. Give `envName`, or `env`. */
+export interface EnvironmentOptions {
+  /** The id of a registered environment. */
+  readonly envName?: string | undefined;
+  /** An environment (then `numEnvs` is 1), or a function that makes one each time it is called. */
+  readonly env?: Env | (() => Env) | undefined;
+  /** Arguments of the environment that `envName` names. */
+  readonly envOptions?: MakeOptions | undefined;
+  /** How many are stepped side by side. */
+  readonly numEnvs: number;
+  /** Steps after which an episode is cut off, if the environment does not do so earlier. */
+  readonly maxTimesteps?: number | undefined;
+}
+
+/** A vector environment, and how it came to be. */
+export interface Environments {
+  readonly vectorEnv: VectorEnv;
+  /** The id, or the class of an environment that has none. */
+  readonly name: string;
+  /** The id that `make` knows, or null. */
+  readonly id: string | null;
+  /** What `make` was given besides the id. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Closes it, unless it belongs to the caller. */
+  close(): Promise<void>;
+}
+
+/** Makes the vector environment. Throws if options contradict each other, and what `make` throws. */
+export function makeEnvironments(options: EnvironmentOptions): Environments {
+  const { envName, env, envOptions = {}, numEnvs, maxTimesteps } = options;
+  if ((envName === undefined) === (env === undefined)) {
+    throw new TypeError(
+      `give envName (an id) or env (an environment, or a function that makes one), not ${env ? 'both' : 'neither'}`,
+    );
+  }
+  checkPositiveInteger('numEnvs', numEnvs);
+  if (maxTimesteps !== undefined) checkPositiveInteger('maxTimesteps', maxTimesteps);
+  if (envName !== undefined) {
+    const spec = findSpec(envName);
+    const own = envOptions.maxEpisodeSteps ?? spec.maxEpisodeSteps ?? -1;
+    const limit = maxTimesteps === undefined ? own : own === -1 ? maxTimesteps : Math.min(own, maxTimesteps);
+    const kwargs = { ...envOptions, ...(limit === (spec.maxEpisodeSteps ?? -1) ? {} : { maxEpisodeSteps: limit }) };
+    const vectorEnv: VectorEnv = makeVec(spec, { ...kwargs, numEnvs });
+    return { vectorEnv, name: spec.id, id: spec.id, options: kwargs, close: async () => vectorEnv.close() };
+  }
+  if (Object.keys(envOptions).length > 0) {
+    throw new TypeError('envOptions go with envName; an environment that is passed as env has its arguments already');
+  }
+  const isInstance = env instanceof Env;
+  if (isInstance && numEnvs !== 1) {
+    throw new RangeError(`numEnvs is ${numEnvs}, but one environment was given: pass a function that makes one`);
+  }
+  const makeOne = (): Env => {
+    const one = isInstance ? env : (env as () => Env)();
+    return maxTimesteps === undefined ? one : new TimeLimit(one, { maxEpisodeSteps: maxTimesteps });
+  };
+  const vectorEnv = new SyncVectorEnv(Array.from({ length: numEnvs }, () => makeOne));
+  const [first] = vectorEnv.envs;
+  const name = first!.spec?.id ?? first!.unwrapped.constructor.name;
+  const close = async (): Promise<void> => {
+    if (!isInstance) await vectorEnv.close();
+  };
+  return { vectorEnv: vectorEnv as VectorEnv, name, id: null, options: {}, close };
+}
+
+/** The vector environment as the collector sees it. */
+export interface NormalizedEnvironments {
+  readonly env: VectorEnv;
+  readonly observation: VectorNormalizeObservation | null;
+  readonly reward: VectorNormalizeReward | null;
+  /** Episodes with rewards as they were; null where the collector sees those itself. */
+  readonly episodes: VectorRecordEpisodeStatistics | null;
+}
+
+/** Puts the normalising wrappers around a vector environment. */
+export function normalize(
+  vectorEnv: VectorEnv,
+  { observation, reward, gamma }: { readonly observation: boolean; readonly reward: boolean; readonly gamma: number },
+): NormalizedEnvironments {
+  let env = vectorEnv;
+  let episodes: VectorRecordEpisodeStatistics | null = null;
+  let rewards: VectorNormalizeReward | null = null;
+  let observations: VectorNormalizeObservation | null = null;
+  if (reward) {
+    episodes = new VectorRecordEpisodeStatistics(env, { bufferLength: Number.POSITIVE_INFINITY });
+    rewards = new VectorNormalizeReward(episodes as VectorEnv, { gamma });
+    env = rewards as VectorEnv;
+  }
+  if (observation) {
+    if (!(env.singleObservationSpace instanceof Box)) {
+      throw new TypeError(`normalizeObservation is for Box observations, but these are ${env.singleObservationSpace}`);
+    }
+    observations = new VectorNormalizeObservation(env, { epsilon: OBSERVATION_EPSILON });
+    env = observations as VectorEnv;
+  }
+  return { env, observation: observations, reward: rewards, episodes };
+}
+
+/** What is added to the variance of observations. */
+export const OBSERVATION_EPSILON = 1e-8;
+
+/** The random streams of a vector environment: of each sub-environment, or its own. */
+export function environmentStreams(vectorEnv: VectorEnv): GeneratorState[] {
+  const inner = vectorEnv.unwrapped;
+  if (inner instanceof SyncVectorEnv) return inner.envs.map((env) => (env as Env).unwrapped.npRandom.state);
+  return [inner.npRandom.state];
+}
+
+/** Throws a RangeError unless `value` is 1, 2, 3, ... */
+export function checkPositiveInteger(name: string, value: number): void {
+  if (!(Number.isSafeInteger(value) && value >= 1)) {
+    throw new RangeError(`${name} is ${value}, but must be a whole number of 1 or more`);
+  }
+}

@@ -1,0 +1,26 @@
+export type {
+  CallbackAnswer,
+  EpisodeEnd,
+  StepCallback,
+  StepEvent,
+  TrainCallbacks,
+  TrainProgress,
+} from './callbacks.ts';
+export {
+  type Checkpoint,
+  type CheckpointDetails,
+  readCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.ts';
+export { CheckpointError, TrainingDivergedError } from './errors.ts';
+export { type EvaluatePolicyOptions, evaluatePolicy, type Evaluation } from './evaluate-policy.ts';
+export {
+  type Agent,
+  type LoadOptions,
+  loadPPOAgent,
+  PPOAgent,
+  type PPOAgentOptions,
+  type SelectOptions,
+} from './ppo-agent.ts';
+export { type MetricsRow, RunDirectory } from './run-directory.ts';
+export { type StoppedBy, trainAgent, type TrainAgentOptions, type TrainResult } from './train-agent.ts';
