@@ -1,7 +1,7 @@
 // Writes a graph of tensors as an ONNX model: nodes in order of use, constants as initializers, the rest as inputs.
 
 import { create, toBinary } from '@bufbuild/protobuf';
-import { type DType, sourceOf, type Tensor, type TensorData } from '../tensor/index.ts';
+import { allocate, type DType, type Op, sourceOf, type Tensor, type TensorData } from '../tensor/index.ts';
 import { type AttributeValue, type Emitter, lower, ONNX_TYPE } from './lowering.ts';
 import {
   type AttributeProto,
@@ -54,6 +54,9 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
   for (const node of inOrder(outputs)) {
     if (node.op === 'leaf') {
       names.set(node, leafName(node, inputs, emitter, names));
+    } else if (node.size === 0 && !SEVERAL_OUTPUTS.has(node.op)) {
+      // No kernel has to agree with our shape rules on what an empty axis does.
+      names.set(node, emitter.constant(allocate(node.dtype, 0), node.shape, node.dtype));
     } else {
       names.set(
         node,
@@ -95,6 +98,9 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
     },
   };
 }
+
+/** Operations whose further outputs may have elements when the first has none. */
+const SEVERAL_OUTPUTS: ReadonlySet<Op> = new Set<Op>(['layerNorm', 'rmsNorm', 'crossEntropy']);
 
 function leafName(leaf: Tensor, inputs: Tensor[], emitter: GraphEmitter, names: ReadonlyMap<Tensor, string>): string {
   const source = sourceOf(leaf);

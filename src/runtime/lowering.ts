@@ -62,7 +62,13 @@ const reduction =
   (emit, [x], { axes, keepDims }, node) => {
     const shape = node.inputs[0]!.shape;
     if (sizeOf(shape) === 1) return reshape(emit, x!, node.shape);
-    if (opType === 'ReduceSum' && shape.length === 2 && axes.join() === '0' && node.dtype === 'float32' && shape[0]! > 0) {
+    if (
+      opType === 'ReduceSum' &&
+      shape.length === 2 &&
+      axes.join() === '0' &&
+      node.dtype === 'float32' &&
+      shape[0]! > 0
+    ) {
       // Sums of columns, as of every bias's gradient: a product with a row of ones is 2 to 5 times faster than ReduceSum.
       return reshape(emit, emit.node('MatMul', [emit.ones(shape[0]!), x!]), node.shape);
     }
@@ -72,6 +78,10 @@ const reduction =
 function reshape(emit: Emitter, x: string, shape: Shape): string {
   // allowzero: a 0 in the shape means an empty axis, not "copy the axis".
   return emit.node('Reshape', [x, emit.int64(shape)], shape.includes(0) ? { allowzero: 1 } : {});
+}
+
+function zeros(emit: Emitter, shape: Shape): string {
+  return emit.node('Expand', [emit.scalar(0, 'float32'), emit.int64(shape)]);
 }
 
 /** The lowering of every operation but leaves, which the program binds to memory. */
@@ -111,6 +121,8 @@ export const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<
 
   matmul: (emit, inputs, { transposeA, transposeB, alpha }, node) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
+    // FusedMatMul leaves its output unwritten where there is nothing to multiply.
+    if (a.size === 0 || b.size === 0) return zeros(emit, node.shape);
     const flags = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
     if (a.rank === 2 && b.rank === 2) {
       if (transposeA || transposeB || alpha !== 1)
@@ -126,6 +138,8 @@ export const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<
   },
   linear: (emit, [x, ...weightAndBias], _attributes, node) => {
     const input = node.inputs[0]!;
+    if (input.size === 0)
+      return emit.node('Expand', [weightAndBias[1] ?? emit.scalar(0, 'float32'), emit.int64(node.shape)]);
     const rows = input.rank === 2 ? x! : reshape(emit, x!, [sizeOf(input.shape.slice(0, -1)), input.shape.at(-1)!]);
     const product = emit.node('Gemm', [rows, ...weightAndBias], { transB: 1 });
     return input.rank === 2 ? product : reshape(emit, product, node.shape);
@@ -157,14 +171,12 @@ export const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<
 
   take: (emit, inputs) => emit.node('Gather', inputs, { axis: 0 }),
   putRows: (emit, [values, indices], _attributes, node) => {
-    const zeros = emit.node('Expand', [emit.scalar(0, 'float32'), emit.int64(node.shape)]);
     const at = emit.node('Cast', [reshape(emit, indices!, [...node.inputs[1]!.shape, 1])], { to: ONNX_TYPE.int64 });
-    return emit.node('ScatterND', [zeros, at, values!], { reduction: 'add' });
+    return emit.node('ScatterND', [zeros(emit, node.shape), at, values!], { reduction: 'add' });
   },
   gather: (emit, inputs, { axis }) => emit.node('GatherElements', inputs, { axis }),
   scatter: (emit, [values, indices], { axis }, node) => {
-    const zeros = emit.node('Expand', [emit.scalar(0, 'float32'), emit.int64(node.shape)]);
-    return emit.node('ScatterElements', [zeros, indices!, values!], { axis, reduction: 'add' });
+    return emit.node('ScatterElements', [zeros(emit, node.shape), indices!, values!], { axis, reduction: 'add' });
   },
 
   layerNorm: (emit, inputs, { epsilon }) =>

@@ -83,6 +83,7 @@ export class Program<T extends Tree> {
     this.#tensors = leaves.filter((leaf) => leaf instanceof Tensor);
     this.#assignments = leaves.filter((leaf) => leaf instanceof Assignment);
     this.#parameters = parameters;
+    if (leaves.length === 0) throw new Error('a program without tensors or assignments computes nothing');
     if (new Set(this.#assignments.map(({ target }) => target)).size < this.#assignments.length) {
       throw new Error('a program assigns twice to one parameter, gradient or state: which value should stay?');
     }
