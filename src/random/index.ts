@@ -3,7 +3,6 @@ export type {
   ChoiceOptions,
   GeneratorState,
   IntegerArrays,
-  IntegerDtype,
   IntegersOptions,
 } from './generator.ts';
 export { Generator } from './generator.ts';
