@@ -111,7 +111,7 @@ export function expectClose(actual: unknown, expected: unknown): void {
 }
 
 /** Typed arrays as arrays, for comparison with JSON. */
-export function plain(value: unknown): unknown {
+function plain(value: unknown): unknown {
   if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array);
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
