@@ -41,12 +41,6 @@ export interface SyncVectorEnvOptions {
     | { readonly observationSpace: Space; readonly singleObservationSpace: Space };
 }
 
-/** What one step or reset has given so far, by sub-environment. */
-interface Gathered {
-  readonly infos: (Info | undefined)[];
-  readonly finals: ([observation: unknown, info: Info] | undefined)[];
-}
-
 /**
  * Steps environments one after another, and gives their results as one batch.
  *
@@ -67,6 +61,9 @@ export class SyncVectorEnv<E extends Env = Env> extends VectorEnv<Batch<Observat
   readonly #rewards: Float64Array;
   readonly #terminations: Uint8Array;
   readonly #truncations: Uint8Array;
+  /** What the step or reset under way has given so far. */
+  readonly #infos: (Info | undefined)[];
+  readonly #finals: ([observation: unknown, info: Info] | undefined)[];
 
   /** @param envFns functions that make the environments; their spaces must agree */
   constructor(envFns: readonly (() => E)[], options: SyncVectorEnvOptions = {}) {
@@ -91,6 +88,8 @@ export class SyncVectorEnv<E extends Env = Env> extends VectorEnv<Batch<Observat
     this.#rewards = new Float64Array(this.numEnvs);
     this.#terminations = new Uint8Array(this.numEnvs);
     this.#truncations = new Uint8Array(this.numEnvs);
+    this.#infos = Array.from({ length: this.numEnvs });
+    this.#finals = Array.from({ length: this.numEnvs });
   }
 
   reset(options: VectorResetOptions = {}): Answer<E, VectorResetResult<Batch<ObservationOf<E>>>> {
@@ -98,42 +97,33 @@ export class SyncVectorEnv<E extends Env = Env> extends VectorEnv<Batch<Observat
     const { resetMask, ...rest } = options.options ?? {};
     if (resetMask !== undefined) checkMask(resetMask, this.numEnvs);
     const seeds = seedsOf(options.seed, this.numEnvs);
-    const gathered = this.#gather();
-    const pending: Promise<void>[] = [];
+    this.#infos.fill(undefined);
+    let pending: Promise<void>[] | undefined;
     for (let i = 0; i < this.numEnvs; i++) {
       if (resetMask !== undefined && !resetMask[i]) continue;
       this.#terminations[i] = 0;
       this.#truncations[i] = 0;
       const resetOptions: ResetOptions = { seed: seeds[i] ?? undefined, options: options.options && rest };
-      const waiting = this.#resetOne(i, resetOptions, gathered);
-      if (waiting !== undefined) pending.push(waiting);
+      const waiting = this.#resetOne(i, resetOptions);
+      if (waiting !== undefined) (pending ??= []).push(waiting);
     }
-    const finish = (): VectorResetResult<unknown> => [this.#observationBatch(), this.#infos(gathered)];
-    const answer = pending.length === 0 ? finish() : Promise.all(pending).then(finish);
+    const answer = pending === undefined ? this.#resetResult() : Promise.all(pending).then(() => this.#resetResult());
     return answer as Answer<E, VectorResetResult<Batch<ObservationOf<E>>>>;
   }
 
   step(actions: Batch<ActionOf<E>>): Answer<E, VectorStepResult<Batch<ObservationOf<E>>>> {
     this.#checkOpen();
-    const items = [...iterate(this.actionSpace, actions)];
+    const items = iterate(this.actionSpace, actions);
     if (items.length !== this.numEnvs) {
       throw new RangeError(`${this} expects ${this.numEnvs} actions but got ${items.length}`);
     }
     if (this.#mode === 'disabled') this.#checkNoneEnded();
-    const gathered = this.#gather();
-    const pending: Promise<void>[] = [];
+    let pending: Promise<void>[] | undefined;
     for (let i = 0; i < this.numEnvs; i++) {
-      const waiting = this.#stepOne(i, items[i], gathered);
-      if (waiting !== undefined) pending.push(waiting);
+      const waiting = this.#stepOne(i, items[i]);
+      if (waiting !== undefined) (pending ??= []).push(waiting);
     }
-    const finish = (): VectorStepResult<unknown> => [
-      this.#observationBatch(),
-      this.#rewards.slice(),
-      this.#terminations.slice(),
-      this.#truncations.slice(),
-      this.#infos(gathered),
-    ];
-    const answer = pending.length === 0 ? finish() : Promise.all(pending).then(finish);
+    const answer = pending === undefined ? this.#stepResult() : Promise.all(pending).then(() => this.#stepResult());
     return answer as Answer<E, VectorStepResult<Batch<ObservationOf<E>>>>;
   }
 
@@ -206,41 +196,50 @@ export class SyncVectorEnv<E extends Env = Env> extends VectorEnv<Batch<Observat
     }
   }
 
-  #stepOne(i: number, action: unknown, gathered: Gathered): Promise<void> | undefined {
+  #stepOne(i: number, action: unknown): Promise<void> | undefined {
     if (this.#mode === 'next-step' && (this.#terminations[i] || this.#truncations[i])) {
       this.#rewards[i] = 0;
       this.#terminations[i] = 0;
       this.#truncations[i] = 0;
-      return this.#resetOne(i, undefined, gathered);
+      return this.#resetOne(i, undefined);
     }
     const result = this.envs[i].step(action);
-    return Array.isArray(result)
-      ? this.#noteStep(i, result, gathered)
-      : result.then((later) => this.#noteStep(i, later, gathered));
+    return Array.isArray(result) ? this.#noteStep(i, result) : result.then((later) => this.#noteStep(i, later));
   }
 
-  #noteStep(i: number, result: StepResult<unknown>, gathered: Gathered): Promise<void> | undefined {
+  #noteStep(i: number, result: StepResult<unknown>): Promise<void> | undefined {
     this.#observations[i] = result[0];
     this.#rewards[i] = result[1];
     this.#terminations[i] = Number(result[2]);
     this.#truncations[i] = Number(result[3]);
-    gathered.infos[i] = result[4];
+    this.#infos[i] = result[4];
     if (this.#mode !== 'same-step' || !(result[2] || result[3])) return undefined;
-    gathered.finals[i] = [result[0], result[4]];
-    return this.#resetOne(i, undefined, gathered);
+    this.#finals[i] = [result[0], result[4]];
+    return this.#resetOne(i, undefined);
   }
 
-  #resetOne(i: number, options: ResetOptions | undefined, gathered: Gathered): Promise<void> | undefined {
-    const note = (result: ResetResult<unknown>): undefined => {
-      this.#observations[i] = result[0];
-      gathered.infos[i] = result[1];
-    };
+  #resetOne(i: number, options: ResetOptions | undefined): Promise<void> | undefined {
     const result = this.envs[i].reset(options);
-    return Array.isArray(result) ? note(result) : result.then(note);
+    return Array.isArray(result) ? this.#noteReset(i, result) : result.then((later) => this.#noteReset(i, later));
   }
 
-  #gather(): Gathered {
-    return { infos: [], finals: [] };
+  #noteReset(i: number, result: ResetResult<unknown>): undefined {
+    this.#observations[i] = result[0];
+    this.#infos[i] = result[1];
+  }
+
+  #resetResult(): VectorResetResult<unknown> {
+    return [this.#observationBatch(), this.#infoBatch()];
+  }
+
+  #stepResult(): VectorStepResult<unknown> {
+    return [
+      this.#observationBatch(),
+      this.#rewards.slice(),
+      this.#terminations.slice(),
+      this.#truncations.slice(),
+      this.#infoBatch(),
+    ];
   }
 
   #observationBatch(): unknown {
@@ -250,15 +249,16 @@ export class SyncVectorEnv<E extends Env = Env> extends VectorEnv<Batch<Observat
     return concatenate(this.singleObservationSpace, this.#observations);
   }
 
-  #infos({ infos, finals }: Gathered): Info {
+  #infoBatch(): Info {
     const batch: Info = {};
     for (let i = 0; i < this.numEnvs; i++) {
-      const final = finals[i];
+      const final = this.#finals[i];
       if (final !== undefined) {
         addItem(batch, 'finalObservation', final[0], i, this.numEnvs);
         addInfo(batch, { finalInfo: final[1] }, i, this.numEnvs);
+        this.#finals[i] = undefined;
       }
-      const info = infos[i];
+      const info = this.#infos[i];
       if (info !== undefined) addInfo(batch, info, i, this.numEnvs);
     }
     return batch;

@@ -17,7 +17,8 @@ type NumberArray =
  * Throws if typed arrays under one key differ in length.
  */
 export function addInfo(infos: Info, info: Info, index: number, numEnvs: number): void {
-  for (const [key, value] of Object.entries(info)) {
+  for (const key in info) {
+    const value = info[key];
     if (isPlainObject(value)) {
       const nested = (infos[key] ??= {}) as Info;
       addInfo(nested, value, index, numEnvs);
