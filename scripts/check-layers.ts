@@ -11,10 +11,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   tensor: ['random'],
   runtime: ['tensor', 'random'],
   nn: ['runtime', 'tensor', 'random'],
+  lm: ['nn', 'runtime', 'tensor', 'random'],
   env: ['random'],
-  rl: ['env', 'nn', 'runtime', 'tensor', 'random'],
-  trainer: ['rl', 'env', 'nn', 'runtime', 'tensor', 'random'],
-  cli: ['trainer', 'rl', 'env', 'nn', 'runtime', 'tensor', 'random'],
+  'env/text': ['env', 'lm', 'random'],
+  rl: ['env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
+  trainer: ['rl', 'env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
+  cli: ['trainer', 'rl', 'env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
 };
 
 interface Import {
@@ -41,6 +43,7 @@ function importsOf(file: string): Import[] {
 /** The room a file belongs to, or undefined for files directly in src/. */
 function roomOf(file: string, root: string): string | undefined {
   const parts = relative(root, file).split(sep);
+  if (parts[0] === 'env' && parts[1] === 'text') return 'env/text';
   return parts.length > 1 ? parts[0] : undefined;
 }
 
