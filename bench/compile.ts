@@ -1,7 +1,7 @@
 // What the first PPO update of a process costs beyond the ones after it: tracing, gradients, encoding and loading its programs.
 
 import type { Benchmark } from './benchmark.ts';
-import { learner } from './learner.ts';
+import { CLEANRL, learner } from './learner.ts';
 
 export const benchmark: Benchmark = {
   metrics: [
@@ -23,7 +23,7 @@ export const benchmark: Benchmark = {
       await body();
       return performance.now() - started;
     };
-    const [first, second] = [learner('CartPole-v1', 1), learner('CartPole-v1', 2)];
+    const [first, second] = [learner('CartPole-v1', 1, CLEANRL), learner('CartPole-v1', 2, CLEANRL)];
     const rollout = await first.collect();
     const firstUpdate = await time(() => first.update(rollout, 0));
     const secondUpdate = await time(() => first.update(rollout, 0));

@@ -1,4 +1,4 @@
-// PPO with the hyper-parameters of CleanRL's ppo.py, for the benchmarks that train. Source: vwxyzjn/cleanrl, cleanrl/ppo.py.
+// Agents for the benchmarks that train, with the hyper-parameters that CleanRL and rl-baselines3-zoo publish results for.
 
 import { makeVec } from '../src/env/index.ts';
 import { defaultRng } from '../src/random/index.ts';
@@ -7,21 +7,57 @@ import {
   MLPActorNetwork,
   MLPCriticNetwork,
   PPO,
+  type PPOConfig,
   resolvePPOConfig,
+  type Rollout,
   RolloutCollector,
 } from '../src/rl/index.ts';
 
-/** Environments side by side. */
-export const ENVS = 4;
+/** How many environments, and how PPO learns from them. */
+export interface Recipe {
+  readonly numEnvs: number;
+  readonly config: PPOConfig & { readonly rolloutSteps: number };
+}
+
+/** The defaults of CleanRL's cleanrl/ppo.py. */
+export const CLEANRL: Recipe = {
+  numEnvs: 4,
+  config: { rolloutSteps: 128, minibatchSize: 128, updateEpochs: 4, valueClip: 0.2, lrSchedule: 'linear' },
+};
+
+/** CartPole-v1 in rl-baselines3-zoo's hyperparams/ppo.yml, and Stable-Baselines3's defaults for the rest. */
+export const ZOO: Recipe = {
+  numEnvs: 8,
+  config: {
+    rolloutSteps: 32,
+    minibatchSize: 256,
+    updateEpochs: 20,
+    gamma: 0.98,
+    gaeLambda: 0.8,
+    entropyCoef: 0,
+    lrActor: 1e-3,
+    lrSchedule: 'linear',
+    epsClipSchedule: 'linear',
+  },
+};
 
 /** Observation and action sizes of the environments trained on. */
 const SIZES = { 'CartPole-v1': [4, 2], 'Acrobot-v1': [6, 3] } as const;
 
 export type Task = keyof typeof SIZES;
 
-/** A fresh learner. `collect` plays one rollout, `update` learns from it; `progress` is how much of the run is over, 0 to 1. */
-export function learner(id: Task, seed: number, rolloutSteps = 128) {
-  const env = makeVec(id, { numEnvs: ENVS, vectorizationMode: 'sync', vectorKwargs: { autoresetMode: 'same-step' } });
+/** A learner at work. */
+export interface Learner {
+  readonly policy: ActorCriticPolicy;
+  /** Plays one rollout. */
+  collect(): Promise<Rollout>;
+  /** Learns from the rollout just played; `progress` is how much of the run is over, 0 to 1. */
+  update(rollout: Rollout, progress: number): Promise<unknown>;
+}
+
+/** A fresh learner: two MLPs of 64-64. */
+export function learner(id: Task, seed: number, { numEnvs, config }: Recipe): Learner {
+  const env = makeVec(id, { numEnvs, vectorizationMode: 'sync', vectorKwargs: { autoresetMode: 'same-step' } });
   const [inputs, outputs] = SIZES[id];
   const policy = new ActorCriticPolicy({
     observationSpace: env.singleObservationSpace,
@@ -29,29 +65,40 @@ export function learner(id: Task, seed: number, rolloutSteps = 128) {
     actor: new MLPActorNetwork(inputs, 64, outputs, { seed }),
     critic: new MLPCriticNetwork(inputs, 64, { seed: seed + 1000 }),
   });
-  const config = resolvePPOConfig(
-    { rolloutSteps, minibatchSize: (ENVS * rolloutSteps) / 4, updateEpochs: 4, valueClip: 0.2, lrSchedule: 'linear' },
-    ENVS,
-  );
   const collector = new RolloutCollector(env, policy, { generator: defaultRng(seed), seed });
-  const ppo = new PPO(policy, config, { generator: defaultRng(seed + 1) });
+  const ppo = new PPO(policy, resolvePPOConfig(config, numEnvs), { generator: defaultRng(seed + 1) });
   return {
     policy,
-    collect: () => collector.collect({ steps: rolloutSteps }),
-    update: (rollout: Parameters<typeof ppo.update>[0], progress: number) => ppo.update(rollout, { progress }),
+    collect: () => collector.collect({ steps: config.rolloutSteps }),
+    update: (rollout, progress) => ppo.update(rollout, { progress }),
   };
 }
 
-/** Trains for `total` steps; the returns of all episodes, in the order they ended. */
-export async function train(id: Task, seed: number, total: number): Promise<number[]> {
-  const steps = 128;
-  const { collect, update } = learner(id, seed, steps);
-  const iterations = Math.floor(total / (ENVS * steps));
+/** Trains for `total` steps; the policy, and the returns of all episodes in the order they ended. */
+export async function train(
+  id: Task,
+  seed: number,
+  recipe: Recipe,
+  total: number,
+): Promise<{ policy: ActorCriticPolicy; returns: number[] }> {
+  const { policy, collect, update } = learner(id, seed, recipe);
+  const iterations = Math.floor(total / (recipe.numEnvs * recipe.config.rolloutSteps));
   const returns: number[] = [];
   for (let i = 0; i < iterations; i++) {
     const rollout = await collect();
     await update(rollout, i / iterations);
     returns.push(...rollout.episodes.map((episode) => episode.return));
   }
-  return returns;
+  return { policy, returns };
+}
+
+/** The mean return of the last 100 episodes of a training run with CleanRL's settings, over three seeds, and the lowest of them. */
+export async function last100(id: Task, total: number): Promise<{ lastReturn: number; worstSeed: number }> {
+  const seeds: number[] = [];
+  for (const seed of [1, 2, 3]) seeds.push(mean((await train(id, seed, CLEANRL, total)).returns.slice(-100)));
+  return { lastReturn: mean(seeds), worstSeed: Math.min(...seeds) };
+}
+
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

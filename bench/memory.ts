@@ -1,7 +1,7 @@
 // Whether memory stays flat over 10,000 PPO updates, each a rollout of 64 steps and 16 gradient steps.
 
 import type { Benchmark } from './benchmark.ts';
-import { learner } from './learner.ts';
+import { CLEANRL, learner } from './learner.ts';
 
 const [SETTLED, UPDATES] = [2_000, 10_000];
 
@@ -22,7 +22,10 @@ export const benchmark: Benchmark = {
   ],
   peers: [],
   async measure() {
-    const { collect, update } = learner('CartPole-v1', 1, 16);
+    const { collect, update } = learner('CartPole-v1', 1, {
+      ...CLEANRL,
+      config: { ...CLEANRL.config, rolloutSteps: 16, minibatchSize: 16 },
+    });
     let settled = 0;
     for (let i = 0; i < UPDATES; i++) {
       await update(await collect(), i / UPDATES);

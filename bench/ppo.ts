@@ -1,7 +1,7 @@
 // Environment steps a second while PPO trains on CartPole with the hyper-parameters of CleanRL's ppo.py, rollouts and updates included.
 
 import { type Benchmark, peakMemory } from './benchmark.ts';
-import { train } from './learner.ts';
+import { CLEANRL, train } from './learner.ts';
 
 const TOTAL = 102_400;
 
@@ -22,7 +22,7 @@ export const benchmark: Benchmark = {
   ],
   async measure() {
     const started = performance.now();
-    await train('CartPole-v1', 1, TOTAL);
+    await train('CartPole-v1', 1, CLEANRL, TOTAL);
     return { stepsPerSecond: TOTAL / ((performance.now() - started) / 1000), peakMemory: peakMemory() };
   },
 };

@@ -103,13 +103,7 @@ function rowsOf(name: string, benchmark: Benchmark, samples: Samples): Row[] {
     );
     const rows = (comparable.length > 0 ? comparable : [null]).map((peer): Row => {
       const theirs = peer === null ? null : values(peer, metric);
-      const ratio =
-        theirs &&
-        spread(
-          theirs.map((value, run) =>
-            metric.better === 'higher' ? (ours[run] ?? 0) / value : value / (ours[run] ?? 0),
-          ),
-        );
+      const ratio = theirs && ratioOf(metric, ours, theirs);
       return {
         benchmark: name,
         metric: metric.what,
@@ -123,6 +117,14 @@ function rowsOf(name: string, benchmark: Benchmark, samples: Samples): Row[] {
     });
     return rows;
   });
+}
+
+/** How many times better ours is, run by run; null for numbers that have no ratio, such as negative returns. */
+function ratioOf({ better }: Metric, ours: readonly number[], theirs: readonly number[]): Spread | null {
+  if (![...ours, ...theirs].every((value) => value > 0)) return null;
+  return spread(
+    ours.map((value, run) => (better === 'higher' ? value / (theirs[run] ?? 0) : (theirs[run] ?? 0) / value)),
+  );
 }
 
 function verdict(
