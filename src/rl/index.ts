@@ -1,5 +1,5 @@
 export { ActionHead, actionHeadFor, type ActionRows } from './action-head.ts';
-export { Categorical, DiagonalGaussian, type Distribution } from './distributions.ts';
+export { Bernoulli, Categorical, DiagonalGaussian, type Distribution, MultiCategorical } from './distributions.ts';
 export { type Advantages, gae, type Trajectories } from './gae.ts';
 export { MLPActorNetwork, MLPCriticNetwork, type MLPNetworkOptions } from './networks.ts';
 export { ActorCriticPolicy, type ActorCriticPolicyOptions, type Evaluation, type Network } from './policy.ts';

@@ -1,6 +1,6 @@
 // A policy owns how observations become tensors; algorithms never look at an observation.
 
-import { batchSpace, flatdim, flatten, iterate, Box, type Space } from '../env/index.ts';
+import { batchSpace, Box, Discrete, flatdim, flatten, iterate, type Space } from '../env/index.ts';
 import { Module } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import { type BoundProgram, compile } from '../runtime/index.ts';
@@ -36,6 +36,7 @@ export class ActorCriticPolicy extends Module {
   /** How many numbers one observation has, flattened. */
   readonly observationSize: number;
   readonly #observationSpace: Space;
+  readonly #batchSpaces = new Map<number, Space>();
   readonly #actors = new Map<number, BoundProgram<Tensor>>();
   readonly #act;
   readonly #value;
@@ -62,14 +63,25 @@ export class ActorCriticPolicy extends Module {
       out.set(observations as Float32Array, row * size);
       return;
     }
-    for (const observation of iterate(batchSpace(space, numEnvs), observations)) {
-      this.encodeOne(observation, out, row++);
+    let batch = this.#batchSpaces.get(numEnvs);
+    if (batch === undefined) {
+      batch = batchSpace(space, numEnvs);
+      this.#batchSpaces.set(numEnvs, batch);
     }
+    for (const observation of iterate(batch, observations)) this.encodeOne(observation, out, row++);
   }
 
   /** Flattens one observation into row `row` of `out`. */
   encodeOne(observation: unknown, out: Float32Array, row = 0): void {
-    out.set(flatten(this.#observationSpace, observation) as ArrayLike<number>, row * this.observationSize);
+    const space = this.#observationSpace;
+    const start = row * this.observationSize;
+    if (space instanceof Discrete) {
+      // What `flatten` does, without its memory for every state there could be.
+      out.fill(0, start, start + space.n);
+      out[start + (observation as number) - space.start] = 1;
+    } else {
+      out.set(flatten(space, observation) as ArrayLike<number>, start);
+    }
   }
 
   /**
@@ -132,7 +144,7 @@ export class ActorCriticPolicy extends Module {
   #values(observations: Tensor): Tensor {
     const values = this.critic.forward(observations);
     const rows = observations.shape[0]!;
-    if (values.rank !== 1) expectShape('critic', values, [rows, 1]);
+    expectShape('critic', values, values.rank === 1 ? [rows] : [rows, 1]);
     return values.reshape([rows]);
   }
 }

@@ -28,14 +28,24 @@ export interface MinibatchRows {
   readonly oldValues: Float32Array;
 }
 
-/** Means over the minibatches of an update. */
+/**
+ * Means over the minibatches of an update, each computed before its gradient step. NaN if there was nothing to learn from:
+ * in each environment the rollout held nothing but a reset.
+ */
 export interface MinibatchMeans {
+  /** The clipped surrogate, negated. */
   readonly policyLoss: number;
+  /** `0.5 mean (V - return)^2`, without its weight. */
   readonly valueLoss: number;
+  /** Of the policy, in nats. */
   readonly entropy: number;
+  /** How far the policy has moved, `mean(ratio - 1 - log ratio)`: never negative. Source: Schulman 2020, joschu.net/blog/kl-approx.html. */
   readonly approxKl: number;
+  /** The same as `mean(-log ratio)`: also unbiased, but noisier. */
   readonly oldApproxKl: number;
+  /** The share of rows whose ratio is beyond the clip range. */
   readonly clipFraction: number;
+  /** The global norm of the gradients before they are scaled down. */
   readonly gradNorm: number;
 }
 
@@ -53,12 +63,11 @@ export class UpdateTotals {
   #epochMinibatches = 0;
 
   /**
-   * Adds a minibatch, before its gradients are applied.
+   * Adds a minibatch, the first `count` of the rows, before its gradients are applied.
    *
    * @throws NonFiniteError if a loss is not finite
    */
-  add(rows: MinibatchRows, epsClip: number, valueClip: number | null): void {
-    const count = rows.logProbs.length;
+  add(rows: MinibatchRows, count: number, epsClip: number, valueClip: number | null): void {
     let [policy, value, entropy, kl, oldKl, clipped] = [0, 0, 0, 0, 0, 0];
     for (let i = 0; i < count; i++) {
       const logRatio = rows.logProbs[i]! - rows.oldLogProbs[i]!;

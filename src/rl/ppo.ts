@@ -1,13 +1,13 @@
 // Proximal policy optimisation. Sources: Schulman et al. 2017, arXiv 1707.06347; the details and their names follow
 // Huang et al. 2022, "The 37 Implementation Details of Proximal Policy Optimization", and its reference code, CleanRL.
 
-import { Adam, gradientAssignments, type OptimizerState } from '../nn/index.ts';
+import { Adam, gradientAssignments, type OptimizerState, type Parameter } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import type { Tensor } from '../tensor/index.ts';
 import { gae } from './gae.ts';
 import type { ActionRows } from './action-head.ts';
-import type { ActorCriticPolicy } from './policy.ts';
+import type { ActorCriticPolicy, Evaluation } from './policy.ts';
 import { explainedVariance, type MinibatchMeans, UpdateTotals } from './ppo-metrics.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -54,7 +54,7 @@ export type ResolvedPPOConfig = { readonly [K in keyof PPOConfig]-?: Exclude<PPO
 
 /** What an update did, under the names CleanRL logs. */
 export interface PPOMetrics extends MinibatchMeans {
-  /** How much of the variance of the returns the critic had foreseen: 1 all, 0 or less none. */
+  /** How much of the variance of the returns the critic had foreseen: 1 all, 0 or less none; NaN if all returns are equal. */
   readonly explainedVariance: number;
   /** Of the actor. */
   readonly learningRate: number;
@@ -63,7 +63,12 @@ export interface PPOMetrics extends MinibatchMeans {
   readonly epochs: number;
 }
 
-/** Checks a config and fills in what it leaves open. */
+/**
+ * Checks a config and fills in what it leaves open.
+ *
+ * @throws TypeError for a field that there is not
+ * @throws RangeError for a value that cannot be, which says what can
+ */
 export function resolvePPOConfig(config: PPOConfig, numEnvs: number): ResolvedPPOConfig {
   const resolved: ResolvedPPOConfig = {
     lrActor: config.lrActor ?? 2.5e-4,
@@ -88,26 +93,76 @@ export function resolvePPOConfig(config: PPOConfig, numEnvs: number): ResolvedPP
   if (unknown.length > 0) {
     throw new TypeError(`PPOConfig has no field ${unknown.join(', ')}; it has ${Object.keys(resolved).join(', ')}`);
   }
-  const ranges: readonly [keyof ResolvedPPOConfig, test: (x: number) => boolean, expected: string][] = [
-    ['lrActor', (x) => x >= 0, 'a number of 0 or more'],
-    ['lrCritic', (x) => x >= 0, 'a number of 0 or more'],
-    ['gamma', (x) => x >= 0 && x <= 1, 'a number from 0 to 1'],
-    ['gaeLambda', (x) => x >= 0 && x <= 1, 'a number from 0 to 1'],
-    ['rolloutSteps', (x) => Number.isInteger(x) && x >= 1, 'a whole number of 1 or more'],
-    ['updateEpochs', (x) => Number.isInteger(x) && x >= 1, 'a whole number of 1 or more'],
-    ['minibatchSize', (x) => Number.isInteger(x) && (x >= 1 || x === -1), 'a whole number of 1 or more, or -1 for all'],
-    ['epsClip', (x) => x > 0, 'a number above 0'],
-    ['valueCoef', (x) => x >= 0, 'a number of 0 or more'],
-    ['entropyCoef', (x) => Number.isFinite(x), 'a number'],
-    ['adamEpsilon', (x) => x > 0, 'a number above 0'],
-  ];
-  for (const [key, test, expected] of ranges) {
+  for (const key of Object.keys(allowed) as (keyof ResolvedPPOConfig)[]) {
+    const [test, expected] = allowed[key];
     const value = resolved[key];
-    if (typeof value !== 'number' || !Number.isFinite(value) || !test(value)) {
-      throw new RangeError(`PPOConfig.${key} is ${value}, but must be ${expected}`);
-    }
+    if (!test(value)) throw new RangeError(`PPOConfig.${key} is ${JSON.stringify(value)}, but must be ${expected}`);
   }
   return resolved;
+}
+
+type Rule = readonly [test: (value: unknown) => boolean, expected: string];
+
+const finite = (value: unknown): value is number => Number.isFinite(value);
+const notNegative: Rule = [(x) => finite(x) && x >= 0, 'a number of 0 or more'];
+const positive: Rule = [(x) => finite(x) && x > 0, 'a number above 0'];
+const positiveOrNull: Rule = [(x) => x === null || (finite(x) && x > 0), 'a number above 0, or null for none'];
+const fraction: Rule = [(x) => finite(x) && x >= 0 && x <= 1, 'a number from 0 to 1'];
+const counting: Rule = [(x) => Number.isInteger(x) && (x as number) >= 1, 'a whole number of 1 or more'];
+const schedule: Rule = [(x) => x === 'constant' || x === 'linear', "'constant' or 'linear'"];
+
+const allowed: Readonly<Record<keyof ResolvedPPOConfig, Rule>> = {
+  lrActor: notNegative,
+  lrCritic: notNegative,
+  lrSchedule: schedule,
+  gamma: fraction,
+  gaeLambda: fraction,
+  rolloutSteps: counting,
+  updateEpochs: counting,
+  minibatchSize: [(x) => x === -1 || counting[0](x), 'a whole number of 1 or more, or -1 for the whole rollout'],
+  epsClip: positive,
+  epsClipSchedule: schedule,
+  normalizeAdvantages: [(x) => typeof x === 'boolean', 'true or false'],
+  valueClip: positiveOrNull,
+  valueCoef: notNegative,
+  entropyCoef: [finite, 'a number'],
+  maxGradNorm: positiveOrNull,
+  targetKl: positiveOrNull,
+  adamEpsilon: positive,
+};
+
+/** A minibatch, all `[batch]`: what the policy says of it now, and what was known before. */
+export interface LossRows extends Evaluation {
+  readonly oldLogProbs: Tensor;
+  readonly advantages: Tensor;
+  /** `A + eps |A|`. */
+  readonly limits: Tensor;
+  readonly returns: Tensor;
+  readonly oldValues: Tensor;
+  /** Each row's share of the means: 1 / rows, or 0 for a row that only fills up the batch. */
+  readonly weights: Tensor;
+}
+
+/** Equation 9, negated, for gradient descent; the value loss has a factor of 0.5. */
+export function ppoLoss(
+  rows: LossRows,
+  { valueClip, valueCoef, entropyCoef }: Pick<ResolvedPPOConfig, 'valueClip' | 'valueCoef' | 'entropyCoef'>,
+): Tensor {
+  const { logProbs, entropies, values, oldLogProbs, advantages, limits, returns, oldValues, weights } = rows;
+  const mean = (x: Tensor): Tensor => x.mul(weights).sum();
+
+  // Equation 7: min(r A, clip(r, 1 - eps, 1 + eps) A) = min(r A, A + eps |A|); the second is `limits`.
+  const ratio = logProbs.sub(oldLogProbs).exp();
+  const surrogate = mean(ratio.mul(advantages).minimum(limits));
+
+  let squaredErrors = values.sub(returns).square();
+  if (valueClip !== null) {
+    const clipped = oldValues.add(values.sub(oldValues).clip(-valueClip, valueClip));
+    squaredErrors = squaredErrors.maximum(clipped.sub(returns).square());
+  }
+  const valueLoss = mean(squaredErrors).mul(0.5);
+
+  return valueLoss.mul(valueCoef).sub(surrogate).sub(mean(entropies).mul(entropyCoef));
 }
 
 /** The arguments of a minibatch's program, in order. */
@@ -119,6 +174,7 @@ type Batch = readonly [
   limits: Tensor,
   returns: Tensor,
   oldValues: Tensor,
+  weights: Tensor,
 ];
 
 /** What a minibatch's program gives: `[batch]` each. Gradients it writes in place. */
@@ -130,7 +186,7 @@ type StepResults = {
 };
 
 type BatchMemory = readonly [Float32Array, ActionRows, ...(readonly Float32Array[])] & {
-  readonly [K in 2 | 3 | 4 | 5 | 6]: Float32Array;
+  readonly [K in 2 | 3 | 4 | 5 | 6 | 7]: Float32Array;
 };
 type StepMemory = { readonly [K in 'logProbs' | 'values' | 'entropies']: Float32Array };
 
@@ -164,23 +220,11 @@ export class PPO {
   }
 
   /** The loss of a minibatch as a graph, and its gradients. */
-  #trace(batch: Batch, trainable: Parameters<typeof gradientAssignments>[1]): StepResults {
-    const [observations, actions, oldLogProbs, advantages, limits, returns, oldValues] = batch;
-    const { valueClip, valueCoef, entropyCoef } = this.config;
-    const { logProbs, entropies, values } = this.policy.evaluate(observations, actions);
-
-    // Equation 7: min(r A, clip(r, 1 - eps, 1 + eps) A) = min(r A, A + eps |A|); the second is `limits`.
-    const ratio = logProbs.sub(oldLogProbs).exp();
-    const policyLoss = ratio.mul(advantages).minimum(limits).mean().neg();
-
-    let squaredErrors = values.sub(returns).square();
-    if (valueClip !== null) {
-      const clipped = oldValues.add(values.sub(oldValues).clip(-valueClip, valueClip));
-      squaredErrors = squaredErrors.maximum(clipped.sub(returns).square());
-    }
-    const valueLoss = squaredErrors.mean().mul(0.5 * valueCoef);
-
-    const loss = policyLoss.add(valueLoss).sub(entropies.mean().mul(entropyCoef));
+  #trace(batch: Batch, trainable: readonly Parameter[]): StepResults {
+    const [observations, actions, oldLogProbs, advantages, limits, returns, oldValues, weights] = batch;
+    const evaluation = this.policy.evaluate(observations, actions);
+    const loss = ppoLoss({ ...evaluation, oldLogProbs, advantages, limits, returns, oldValues, weights }, this.config);
+    const { logProbs, values, entropies } = evaluation;
     return { logProbs, values, entropies, gradients: gradientAssignments(loss, trainable) };
   }
 
@@ -202,14 +246,16 @@ export class PPO {
     });
 
     const rows = Int32Array.from({ length: rollout.rows }, (_, row) => row).filter((row) => rollout.valid[row] === 1);
-    const batchSize = config.minibatchSize === -1 ? rows.length : Math.min(config.minibatchSize, rows.length);
+    const parts = config.minibatchSize !== -1 && config.minibatchSize < rollout.rows;
+    const batchSize = parts ? config.minibatchSize : rollout.rows;
+    const program = this.#programFor(parts ? batchSize : roundedUp(batchSize));
     const totals = new UpdateTotals();
     let epochs = 0;
     while (epochs < config.updateEpochs) {
       this.#generator.shuffle(rows);
       for (let first = 0; first < rows.length; first += batchSize) {
         const chosen = rows.subarray(first, first + batchSize);
-        this.#minibatch(chosen, rollout, advantages, returns, values.values, epsClip, totals);
+        this.#minibatch(program, chosen, rollout, advantages, returns, values.values, epsClip, totals);
       }
       epochs++;
       if (config.targetKl !== null && totals.takeEpochKl() > config.targetKl) break;
@@ -244,8 +290,9 @@ export class PPO {
     return { values, nextValues, ended };
   }
 
-  /** One gradient step on the given rows. */
+  /** One gradient step on the given rows, as many as the program takes or fewer. */
   #minibatch(
+    program: BoundProgram<StepResults>,
     rows: Int32Array,
     rollout: Rollout,
     advantages: Float32Array,
@@ -255,8 +302,8 @@ export class PPO {
     totals: UpdateTotals,
   ): void {
     const count = rows.length;
-    const program = this.#programFor(count);
-    const [observations, actions, oldLogProbs, normalized, limits, targets, before] = program.arguments as BatchMemory;
+    const memory = program.arguments as BatchMemory;
+    const [observations, actions, oldLogProbs, normalized, limits, targets, before, weights] = memory;
     copyRows(rollout.observations, this.policy.observationSize, rows, observations);
     copyRows(rollout.actions, this.policy.head.actionSize, rows, actions);
     const { mean, scale } = this.config.normalizeAdvantages ? standardizer(advantages, rows) : { mean: 0, scale: 1 };
@@ -268,11 +315,17 @@ export class PPO {
       limits[i] = advantage + epsClip * Math.abs(advantage);
       targets[i] = returns[row]!;
       before[i] = oldValues[row]!;
+      weights[i] = 1 / count;
+    }
+    if (count < weights.length) {
+      // Fill up with copies of the first row, so that nothing stale comes in, and let them count for nothing.
+      for (const column of memory) repeatFirstRow(column, column.length / weights.length, count);
+      weights.fill(0, count);
     }
     program.run();
     const { logProbs, values, entropies } = program.results as unknown as StepMemory;
     const seen = { logProbs, values, entropies, oldLogProbs, advantages: normalized, limits };
-    totals.add({ ...seen, returns: targets, oldValues: before }, epsClip, this.config.valueClip);
+    totals.add({ ...seen, returns: targets, oldValues: before }, count, epsClip, this.config.valueClip);
     const { gradNorm } = this.#optimizer.step({ maxGradNorm: this.config.maxGradNorm ?? Number.POSITIVE_INFINITY });
     totals.addGradNorm(gradNorm!);
   }
@@ -284,7 +337,7 @@ export class PPO {
       const { head, observationSize } = this.policy;
       const actions = { shape: [count, ...head.actionShape], dtype: head.actionType };
       const row = float(count);
-      program = this.#step.bind(float(count, observationSize), actions, row, row, row, row, row);
+      program = this.#step.bind(float(count, observationSize), actions, row, row, row, row, row, row);
       this.#bound.set(count, program);
     }
     return program;
@@ -298,6 +351,20 @@ export class PPO {
   loadStateDict(state: OptimizerState): void {
     this.#optimizer.loadStateDict(state);
   }
+}
+
+/**
+ * A length of at least `rows`, of which there are eight between a power of two and the next: rollouts of many lengths then
+ * share few programs.
+ */
+function roundedUp(rows: number): number {
+  const unit = Math.max(1, 2 ** (Math.floor(Math.log2(rows)) - 3));
+  return unit * Math.ceil(rows / unit);
+}
+
+/** Copies the first row of a matrix of `size` columns into all rows from `from` on. */
+function repeatFirstRow(matrix: ActionRows, size: number, from: number): void {
+  for (let start = from * size; start < matrix.length; start += size) matrix.copyWithin(start, 0, size);
 }
 
 /** Copies the chosen rows of a matrix of `size` columns, one after another. */

@@ -91,8 +91,15 @@ export class RolloutCollector {
     this.#resetting = new Uint8Array(env.numEnvs);
   }
 
+  /** Goes on from where the last rollout ended; the first begins with a reset. */
   async collect({ steps, episodes: wanted, onStep }: CollectOptions): Promise<Rollout> {
     if ((steps === undefined) === (wanted === undefined)) throw new Error('collect: give either steps or episodes');
+    const limit = steps ?? wanted!;
+    if (!Number.isInteger(limit) || limit < 1) {
+      throw new RangeError(
+        `collect: ${steps === undefined ? 'episodes' : 'steps'} is ${limit}, but must be a whole number of 1 or more`,
+      );
+    }
     const { env, policy } = this;
     const { numEnvs } = env;
     const size = policy.observationSize;
@@ -244,7 +251,7 @@ class Recorder {
   }
 }
 
-function grown<A extends Float32Array | Float64Array | Int32Array | Uint8Array>(array: A, length: number): A {
+function grown<A extends ActionRows | Uint8Array>(array: A, length: number): A {
   const larger = new (array.constructor as new (length: number) => A)(length);
   larger.set(array);
   return larger;
