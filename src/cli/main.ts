@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+// The `gymformer` command. Each subcommand is loaded when it is called, so that help is quick.
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  readonly version: string;
+};
+
+const program = new Command('gymformer')
+  .description('Train agents with reinforcement learning, in TypeScript.')
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError('(--help tells more)');
+
+program
+  .command('train')
+  .description('train an agent by a recipe, or on an environment')
+  .argument('<recipe>', 'a recipe (.yaml), or the id of an environment')
+  .option('--quiet', 'print nothing but errors')
+  .option('--json', 'print the result as JSON, and nothing else')
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .usage('<recipe> [--quiet] [--json] [--key value ...]')
+  .addHelpText(
+    'after',
+    `
+Any key of a recipe can be given as --key value, and goes before the recipe's:
+  gymformer train CartPole-v1 --totalSteps 50000 --numEnvs 8 --seed 1
+  gymformer train recipes/cartpole.yaml --ppo.lrActor 3e-4 --network.hiddenDim 32`,
+  )
+  .action(async (recipe: string, options: { quiet?: boolean; json?: boolean }, command: Command) => {
+    const { train } = await import('./train.ts');
+    process.exitCode = await train(recipe, command.args.slice(1), options);
+  });
+
+program
+  .command('evaluate')
+  .description('play episodes with a trained agent')
+  .argument('<checkpoint>', 'the directory of a checkpoint, or of a run')
+  .option('--episodes <n>', 'how many episodes (default: 100, or 1 with --render)')
+  .option('--seed <n>', 'seed of the first environment')
+  .option('--stochastic', 'draw actions instead of taking the likeliest')
+  .option('--render <mode>', "show every step; 'ansi' draws text")
+  .option('--json', 'print the result as JSON')
+  .action(async (checkpoint: string, options: Readonly<Record<string, string | boolean>>) => {
+    const { evaluate } = await import('./evaluate.ts');
+    await evaluate(checkpoint, options);
+  });
+
+program
+  .command('envs')
+  .description('list the environments there are')
+  .argument('[pattern]', 'part of an id, * stands for anything')
+  .action(async (pattern?: string) => {
+    const { listEnvs } = await import('./envs.ts');
+    console.log(listEnvs(pattern));
+  });
+
+// A reader that has seen enough (`gymformer envs | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Prints what went wrong; returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed it. Help and version come this way too, and are no errors.
+    return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const debug = process.env['DEBUG'] !== undefined && process.env['DEBUG'] !== '';
+  console.error(debug ? stack : `error: ${message}`);
+  return error instanceof CliError ? error.exitCode : EXIT_FAILURE;
+}

@@ -1,0 +1,72 @@
+// How training looks while it goes on: one line that is drawn anew on a terminal, a line now and then elsewhere.
+
+import type { TrainProgress } from '../trainer/index.ts';
+import { clock, figure, grouped, sparkline } from './format.ts';
+
+/** Where a line of progress goes: `process.stderr` is one. */
+export interface ProgressStream {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+const REDRAW_SECONDS = 0.1;
+const PLAIN_SECONDS = 5;
+const BARS = 20;
+
+/** Draws progress on a stream. */
+export class ProgressLine {
+  readonly #stream: ProgressStream;
+  readonly #total: string;
+  readonly #history: number[] = [];
+  // The first moments go into compiling: what they say of the time left is not worth telling.
+  #drawnAt = 0;
+  #onScreen = false;
+
+  /** @param total what the run is to reach: `100,000 steps` or `1,000 episodes` */
+  constructor(stream: ProgressStream, total: { readonly unit: 'steps' | 'episodes'; readonly count: number }) {
+    this.#stream = stream;
+    this.#total = `/${grouped(total.count)} ${total.unit}`;
+    this.#unit = total.unit;
+  }
+  readonly #unit: 'steps' | 'episodes';
+
+  /** Draws, unless it did so just now. */
+  update(progress: TrainProgress): void {
+    const { seconds } = progress;
+    const pause = this.#stream.isTTY ? REDRAW_SECONDS : PLAIN_SECONDS;
+    if (seconds - this.#drawnAt < pause) return;
+    this.#drawnAt = seconds;
+    if (progress.meanReturn !== null) this.#history.push(progress.meanReturn);
+    const text = this.#text(progress);
+    if (!this.#stream.isTTY) {
+      this.#stream.write(`${text}\n`);
+      return;
+    }
+    // Back to the first column, the line, and clear what is left of the one before. No line break: it must not wrap.
+    this.#stream.write(`\r${text.slice(0, (this.#stream.columns ?? 80) - 1)}\x1b[K`);
+    this.#onScreen = true;
+  }
+
+  /** Clears the line, so that other text can be printed. */
+  clear(): void {
+    if (this.#onScreen) this.#stream.write('\r\x1b[K');
+    this.#onScreen = false;
+  }
+
+  #text(progress: TrainProgress): string {
+    const { fraction, seconds, meanReturn, meanLength } = progress;
+    const parts = [`${grouped(progress[this.#unit])}${this.#total}`, `${grouped(progress.stepsPerSecond)}/s`];
+    if (meanReturn !== null) parts.push(`return ${figure(meanReturn)}`);
+    if (meanLength !== null) parts.push(`length ${figure(meanLength)}`);
+    if (fraction > 0) parts.push(`${clock((seconds * (1 - fraction)) / fraction)} left`);
+    if (this.#stream.isTTY && this.#history.length > 1) parts.push(sparkline(spread(this.#history, BARS)));
+    return parts.join('  ');
+  }
+}
+
+/** At most `count` of the values, evenly from first to last. */
+function spread(values: readonly number[], count: number): number[] {
+  if (values.length <= count) return [...values];
+  return Array.from({ length: count }, (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1))]!);
+}

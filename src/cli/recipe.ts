@@ -1,0 +1,142 @@
+// Recipes: what a training run is told, as a YAML file. Mistakes are named by line, key, value found and value expected.
+
+import { readFileSync } from 'node:fs';
+import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
+import type * as z from 'zod';
+import { closestMatch } from '../env/close-matches.ts';
+import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
+import { applyOverrides, isMapping, type Override } from './overrides.ts';
+import { type Recipe, recipeSchema } from './recipe-schema.ts';
+
+/** The recipe of a file, with the command line's `--key value` over it. Throws a CliError that lists all mistakes. */
+export function readRecipe(path: string, overrides: readonly Override[] = []): Recipe {
+  return parseRecipe(readText(path), path, overrides);
+}
+
+/** The recipe of a YAML text; `path` is its name in messages. */
+export function parseRecipe(text: string, path: string, overrides: readonly Override[] = []): Recipe {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw new CliError(`${path}:${line}:${col}: not valid YAML: ${problem.message}`);
+  }
+  const data = document.toJS() as unknown;
+  if (!isMapping(data)) {
+    throw new CliError(
+      `${path}: a recipe is a mapping of keys, such as 'env: CartPole-v1', but this is ${shown(data)}`,
+    );
+  }
+  return check(data, overrides, (keys) => {
+    const line = lineOf(document, lines, keys);
+    return line === undefined ? path : `${path}:${line}`;
+  });
+}
+
+/** The recipe that says nothing but the environment, with the command line's `--key value` over it. */
+export function recipeForEnv(env: string, overrides: readonly Override[] = []): Recipe {
+  return check({ env }, overrides, () => 'recipe');
+}
+
+type Locate = (keys: readonly PropertyKey[]) => string;
+
+function check(data: Record<string, unknown>, overrides: readonly Override[], locate: Locate): Recipe {
+  applyOverrides(data, overrides);
+  const parsed = recipeSchema.safeParse(data);
+  if (parsed.success) return parsed.data;
+  let exitCode = EXIT_USAGE;
+  const messages = parsed.error.issues.flatMap((issue) =>
+    brokenKeys(issue).map((keys) => {
+      const name = keys.map(String).join('.');
+      const override = overrides.find(({ path }) => startsWith(path, keys) || startsWith(keys, path));
+      if (override === undefined) exitCode = EXIT_FAILURE;
+      const where = override === undefined ? locate(keys) : 'command line';
+      return `${where}: ${complaint(issue, keys, name, data, override === undefined ? '' : '--')}`;
+    }),
+  );
+  throw new CliError([...new Set(messages)].join('\n'), exitCode);
+}
+
+/** The keys an issue is about: one path, or one for each unknown key. */
+function brokenKeys(issue: z.core.$ZodIssue): PropertyKey[][] {
+  return issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+}
+
+function complaint(
+  issue: z.core.$ZodIssue,
+  keys: readonly PropertyKey[],
+  name: string,
+  data: unknown,
+  prefix: string,
+): string {
+  if (issue.code === 'unrecognized_keys') {
+    const parent = keys.slice(0, -1).map(String);
+    const known = keysAt(parent);
+    const nearest = closestMatch(String(keys.at(-1)), known);
+    const hint =
+      nearest === undefined
+        ? `; there are: ${known.join(', ')}`
+        : `. Did you mean '${prefix}${[...parent, nearest].join('.')}'?`;
+    return `'${prefix}${name}' is not a key of a recipe${hint}`;
+  }
+  const found = valueAt(data, keys);
+  if (found === undefined) return `${name} is missing; it must be ${issue.message}`;
+  return `${name} is ${shown(found)}, but must be ${issue.message}`;
+}
+
+/** The keys that a recipe may have below `parent`. */
+function keysAt(parent: readonly string[]): string[] {
+  let schema: unknown = recipeSchema;
+  for (const key of parent) schema = unwrapped(Reflect.get(shapeOf(schema), key));
+  return Object.keys(shapeOf(schema));
+}
+
+function shapeOf(schema: unknown): object {
+  return (schema as { readonly shape?: object }).shape ?? {};
+}
+
+function unwrapped(schema: unknown): unknown {
+  const inner = (schema as { readonly unwrap?: () => unknown }).unwrap;
+  return inner === undefined ? schema : inner.call(schema);
+}
+
+function valueAt(data: unknown, keys: readonly PropertyKey[]): unknown {
+  let value = data;
+  for (const key of keys) value = Object(value) === value ? Reflect.get(value as object, key) : undefined;
+  return value;
+}
+
+/** The line of a key; of the nearest one above it where it is missing. */
+function lineOf(document: Document.Parsed, lines: LineCounter, keys: readonly PropertyKey[]): number | undefined {
+  let node: unknown = document.contents;
+  let offset: number | undefined;
+  for (const key of keys) {
+    if (!isMap(node)) break;
+    const pair = node.items.find((item) => String(item.key) === String(key));
+    if (pair === undefined) break;
+    offset = (pair.key as { readonly range?: readonly number[] | null }).range?.[0] ?? offset;
+    node = pair.value;
+  }
+  return offset === undefined ? undefined : lines.linePos(offset).line;
+}
+
+function startsWith(path: readonly PropertyKey[], prefix: readonly PropertyKey[]): boolean {
+  return prefix.every((key, i) => path[i] === key);
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (value === null || value === undefined) return 'empty';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : (error as Error).message;
+    throw new CliError(`Cannot read the recipe ${path}: ${why}`, EXIT_FAILURE, { cause: error });
+  }
+}

@@ -1,0 +1,191 @@
+// `gymformer train`: from a recipe to a trained agent, with what happens on the screen.
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { flatdim, make, registry } from '../env/index.ts';
+import { SeedSequence } from '../random/index.ts';
+import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork } from '../rl/index.ts';
+import {
+  defaultRunDirectory,
+  type Evaluation,
+  evaluatePolicy,
+  trainAgent,
+  type TrainResult,
+} from '../trainer/index.ts';
+import { EXIT_INTERRUPTED } from './cli-error.ts';
+import { clock, figure, grouped } from './format.ts';
+import { Interrupt } from './interrupt.ts';
+import { parseOverrides } from './overrides.ts';
+import { ProgressLine } from './progress-line.ts';
+import { readRecipe, recipeForEnv } from './recipe.ts';
+import type { Recipe } from './recipe-schema.ts';
+
+/** Flags of `gymformer train`. */
+export interface TrainFlags {
+  /** Print nothing but errors. */
+  readonly quiet?: boolean | undefined;
+  /** Print the result as JSON, and nothing else. */
+  readonly json?: boolean | undefined;
+}
+
+/** Trains, and returns the exit code. */
+export async function train(target: string, words: readonly string[], flags: TrainFlags): Promise<number> {
+  const overrides = parseOverrides(words);
+  const recipe = isRecipe(target) ? readRecipe(recipePath(target), overrides) : recipeForEnv(target, overrides);
+  const seed = recipe.seed ?? new SeedSequence().generateState(1)[0]!;
+  const { runDirectory = defaultRunDirectory(recipe.env, seed), ...repeatable } = recipe;
+  // With the seed in it, this recipe is the run.
+  const ranRecipe = join(runDirectory, 'recipe.yaml');
+  const silent = flags.quiet === true || flags.json === true;
+  const say = (text: string): void => {
+    if (!silent) console.log(text);
+  };
+
+  const networks = networksFor(recipe, seed);
+  const limit = limitOf(recipe);
+  const line = new ProgressLine(process.stderr, limit);
+  const interrupt = new Interrupt(() => {
+    line.clear();
+    if (!silent) console.error('Stopping after this update. Ctrl-C again stops at once, without saving.');
+  });
+  say(`Training on ${recipe.env} for ${grouped(limit.count)} ${limit.unit}, seed ${seed}.`);
+  let result: TrainResult;
+  try {
+    result = await trainAgent({
+      ...runOptions(recipe),
+      ...networks,
+      [limit.unit === 'steps' ? 'totalSteps' : 'maxEpisodes']: limit.count,
+      seed,
+      signal: interrupt.signal,
+      notes: { recipe },
+      runDirectory,
+      callbacks: {
+        onRolloutStart: ({ updates }) => {
+          if (updates === 0) writeFileSync(ranRecipe, stringify({ ...repeatable, seed }));
+        },
+        onUpdateEnd: (progress) => (silent ? undefined : line.update(progress)),
+      },
+    });
+  } finally {
+    line.clear();
+    interrupt.release();
+  }
+  const interrupted = result.stoppedBy === 'signal';
+  say(summary(recipe, result));
+  const evaluation = interrupted ? null : await evaluateRun(recipe, result, seed);
+  if (evaluation !== null) say(evaluationText(evaluation));
+  say(whereAndNext(result, ranRecipe, interrupted));
+  if (flags.json) console.log(JSON.stringify(resultJson(result, evaluation)));
+  return interrupted ? EXIT_INTERRUPTED : 0;
+}
+
+/** What `limit` a recipe sets; 100,000 steps if it sets none. */
+function limitOf({ totalSteps, maxEpisodes }: Recipe): { unit: 'steps' | 'episodes'; count: number } {
+  if (maxEpisodes !== undefined) return { unit: 'episodes', count: maxEpisodes };
+  return { unit: 'steps', count: totalSteps ?? 100_000 };
+}
+
+function runOptions(recipe: Recipe) {
+  const {
+    env,
+    ppo,
+    network: _network,
+    evaluation: _evaluation,
+    maxEpisodes: _max,
+    totalSteps: _total,
+    ...rest
+  } = recipe;
+  return { ...rest, envName: env, ppoConfig: ppo };
+}
+
+/** The networks of a recipe, sized for its environment. Their first weights follow from the seed. */
+function networksFor(recipe: Recipe, seed: number): { actor: MLPActorNetwork; critic: MLPCriticNetwork } {
+  const { hiddenDim = 64, hiddenLayers, activation } = recipe.network ?? {};
+  const env = make(recipe.env, recipe.envOptions);
+  const inputs = flatdim(env.observationSpace);
+  const outputs = actionHeadFor(env.actionSpace).outputSize;
+  const [actorSeed, criticSeed] = new SeedSequence(seed, { spawnKey: [NETWORKS] }).generateState(2);
+  return {
+    actor: new MLPActorNetwork(inputs, hiddenDim, outputs, { hiddenLayers, activation, seed: actorSeed }),
+    critic: new MLPCriticNetwork(inputs, hiddenDim, { hiddenLayers, activation, seed: criticSeed }),
+  };
+}
+
+/** A child of the run's seed that the run itself does not use. */
+const NETWORKS = 1000;
+
+function evaluateRun(recipe: Recipe, { agent }: TrainResult, seed: number): Promise<Evaluation> | null {
+  const { episodes = 100, seed: evaluationSeed = seed + 1000, deterministic } = recipe.evaluation ?? {};
+  if (episodes === 0) return null;
+  const { envOptions, maxTimesteps } = recipe;
+  return evaluatePolicy(agent, recipe.env, { episodes, seed: evaluationSeed, deterministic, envOptions, maxTimesteps });
+}
+
+function isRecipe(target: string): boolean {
+  return ['.yaml', '.yml'].includes(extname(target).toLowerCase()) || (!registry.has(target) && existsSync(target));
+}
+
+/** The file; or the recipe of that name that comes with this package. */
+function recipePath(target: string): string {
+  const own = fileURLToPath(new URL(`../../${target}`, import.meta.url));
+  return !existsSync(target) && existsSync(own) ? own : target;
+}
+
+// What is printed at the end.
+
+const ENDINGS: Readonly<Record<TrainResult['stoppedBy'], (recipe: Recipe) => string>> = {
+  totalSteps: () => '',
+  maxEpisodes: () => '',
+  stopAtMeanReturn: ({ stopAtMeanReturn }) => `: reached the mean return of ${stopAtMeanReturn} that was asked for`,
+  callback: () => '',
+  signal: () => ': interrupted',
+};
+
+function summary(recipe: Recipe, result: TrainResult): string {
+  const { steps, updates, seconds, episodeReturns, stoppedBy } = result;
+  const latest = episodeReturns.slice(-100);
+  const counts = `${grouped(steps)} steps, ${grouped(episodeReturns.length)} episodes, ${grouped(updates)} updates`;
+  const time = seconds < 60 ? `${seconds.toFixed(1)} s` : clock(seconds);
+  const reached =
+    latest.length === 0
+      ? 'No episode has ended yet.'
+      : `Mean return ${figure(latest.reduce((sum, value) => sum + value, 0) / latest.length)} over the latest ${latest.length} episodes.`;
+  return `Trained for ${counts} in ${time}${ENDINGS[stoppedBy](recipe)}.\n${reached}`;
+}
+
+function evaluationText({ mean, std, returns }: Evaluation): string {
+  return `Evaluation: mean return ${figure(mean)} ± ${figure(std)} over ${returns.length} new episodes.`;
+}
+
+function whereAndNext({ runDirectory, checkpoint }: TrainResult, ranRecipe: string, interrupted: boolean): string {
+  const next = [
+    ...(interrupted ? [`Train from the start again:  ${ourCommand()} train ${ranRecipe}`] : []),
+    `Play episodes with it:  ${ourCommand()} evaluate ${checkpoint}`,
+  ];
+  return `\nRun directory: ${runDirectory}\nCheckpoint:    ${checkpoint}\n\n${next.join('\n')}`;
+}
+
+/** How this command is called where it runs: from the sources, or installed. */
+export function ourCommand(): string {
+  return import.meta.url.endsWith('.ts') ? 'npm run gymformer --' : 'npx gymformer';
+}
+
+function resultJson(result: TrainResult, evaluation: Evaluation | null): object {
+  const { steps, updates, seconds, seed, runDirectory, checkpoint, stoppedBy, episodeReturns } = result;
+  const latest = episodeReturns.slice(-100);
+  const meanReturn = latest.length === 0 ? null : latest.reduce((sum, value) => sum + value, 0) / latest.length;
+  return {
+    stoppedBy,
+    steps,
+    episodes: episodeReturns.length,
+    updates,
+    seconds,
+    seed,
+    meanReturn,
+    evaluation: evaluation && { mean: evaluation.mean, std: evaluation.std, episodes: evaluation.returns.length },
+    runDirectory,
+    checkpoint,
+  };
+}
