@@ -1,7 +1,7 @@
 // How a program watches a training run, and ends it.
 
 import type { MaybePromise } from '../env/index.ts';
-import type { PPOMetrics, Rollout, StepListener } from '../rl/index.ts';
+import type { ActionRows, PPOMetrics, Rollout, StepListener } from '../rl/index.ts';
 
 /** What a callback may answer: nothing to go on; `false`, or `{ stop: why }`, to end the run, with a checkpoint saved. */
 export type CallbackAnswer = undefined | void | boolean | { readonly stop: string };
@@ -75,7 +75,7 @@ export interface TrainCallbacks {
  */
 export type StepCallback = (
   state: Float32Array,
-  action: number | Float32Array | Int32Array,
+  action: number | ActionRows,
   reward: number,
   done: boolean,
   truncated: boolean,

@@ -22,5 +22,5 @@ export {
   type PPOAgentOptions,
   type SelectOptions,
 } from './ppo-agent.ts';
-export { type MetricsRow, RunDirectory } from './run-directory.ts';
+export { defaultRunDirectory, type MetricsRow, RunDirectory } from './run-directory.ts';
 export { type StoppedBy, trainAgent, type TrainAgentOptions, type TrainResult } from './train-agent.ts';
