@@ -132,7 +132,7 @@ export class Generator {
   fillUniform<A extends Float32Array | Float64Array>(out: A): A {
     const bits = this.#bits;
     if (out instanceof Float32Array) for (let i = 0; i < out.length; i++) out[i] = bits.nextFloat32();
-    else for (let i = 0; i < out.length; i++) out[i] = bits.nextDouble();
+    else bits.fillDoubles(out);
     return out;
   }
 

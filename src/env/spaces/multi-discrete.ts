@@ -27,6 +27,7 @@ export class MultiDiscrete extends Space<Int32Array<ArrayBuffer>, MultiDiscreteM
   readonly nvec: Int32Array<ArrayBuffer>;
   /** The smallest value of each element. */
   readonly start: Int32Array<ArrayBuffer>;
+  readonly #draws: Float64Array;
 
   /** @throws RangeError if a count is no positive integer, or lengths do not fit, or values go beyond 32 bits or the dtype. */
   constructor(nvec: ArrayLike<number>, { start, shape = [nvec.length], dtype = 'int64' }: MultiDiscreteOptions = {}) {
@@ -54,6 +55,7 @@ export class MultiDiscrete extends Space<Int32Array<ArrayBuffer>, MultiDiscreteM
       }
     }
     this.nvec = Int32Array.from(nvec);
+    this.#draws = new Float64Array(size);
     this.start = start === undefined ? new Int32Array(size) : Int32Array.from(start);
   }
 
@@ -63,7 +65,8 @@ export class MultiDiscrete extends Space<Int32Array<ArrayBuffer>, MultiDiscreteM
     const sample = new Int32Array(nvec.length);
     const mask = options?.mask ?? options?.probability;
     if (options === undefined || !mask) {
-      for (let i = 0; i < sample.length; i++) sample[i] = Math.floor(random.random() * nvec[i]) + start[i];
+      const draws = random.fillUniform(this.#draws);
+      for (let i = 0; i < sample.length; i++) sample[i] = Math.floor(draws[i] * nvec[i]) + start[i];
       return sample;
     }
     checkOptions(this, options);
