@@ -96,7 +96,9 @@ export function resolvePPOConfig(config: PPOConfig, numEnvs: number): ResolvedPP
   for (const key of Object.keys(allowed) as (keyof ResolvedPPOConfig)[]) {
     const [test, expected] = allowed[key];
     const value = resolved[key];
-    if (!test(value)) throw new RangeError(`PPOConfig.${key} is ${JSON.stringify(value)}, but must be ${expected}`);
+    if (test(value)) continue;
+    const shown = typeof value === 'string' ? `'${value}'` : String(value);
+    throw new RangeError(`PPOConfig.${key} is ${shown}, but must be ${expected}`);
   }
   return resolved;
 }
