@@ -44,7 +44,7 @@ export function applyOverrides(data: Record<string, unknown>, overrides: readonl
   for (const { path, value } of overrides) {
     let target = data;
     for (const key of path.slice(0, -1)) {
-      const inner = target[key];
+      const inner = Object.hasOwn(target, key) ? target[key] : undefined;
       const next = isMapping(inner) ? inner : {};
       setOwn(target, key, next);
       target = next;

@@ -5,8 +5,10 @@ import type { PPOConfig } from '../rl/index.ts';
 import { flag, fraction, nonNegative, number, positive, positiveInteger } from './schema-fields.ts';
 
 const schedule = z.enum(['constant', 'linear'], { error: "'constant' or 'linear'" });
-const nullablePositive = z.union([positive, z.null()], { error: 'a number above 0, or null for none' });
-const batch = z.union([positiveInteger, z.literal(-1)], { error: 'a whole number of 1 or more, or -1 for all' });
+const orNone = 'a number above 0, or null for none';
+const nullablePositive = z.number({ error: orNone }).positive({ error: orNone }).nullable();
+const orAll = 'a whole number of 1 or more, or -1 for all';
+const batch = z.int({ error: orAll }).refine((size) => size >= 1 || size === -1, { error: orAll });
 
 // A field of PPOConfig that is missing here does not compile, nor does one that PPOConfig has not.
 const fields = {

@@ -11,7 +11,9 @@ export const FORMAT_VERSION = 1;
 
 const finite = z.number();
 const count = z.int().min(0);
-const numbers = z.array(finite).readonly();
+/** Any number: JSON has none that are not finite, so those are texts. A run that diverged may have met some. */
+const real = z.union([finite, z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]);
+const numbers = z.array(real).readonly();
 
 const seedSequence = z.strictObject({
   entropy: z.union([z.string().regex(/^\d+$/), z.array(z.string().regex(/^\d+$/)).readonly()]),
@@ -42,7 +44,7 @@ const counters = z.strictObject({
   steps: count,
   episodes: count,
   updates: count,
-  runningReward: finite,
+  runningReward: real,
   /** Of the latest 100 episodes, oldest first. */
   recentReturns: numbers,
   recentLengths: z.array(count).readonly(),
@@ -94,6 +96,14 @@ export const trainerSchema = z.strictObject({
   /** The other files: their lengths in bytes and CRC-32 checksums. */
   files: z.record(z.string(), z.strictObject({ bytes: count, crc32: count })),
 });
+
+/** The text of trainer.json. */
+export function trainerToJson(trainer: TrainerState): string {
+  const spell = (_key: string, value: unknown): unknown =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+  // No line end: then a file that lost its last byte is no JSON.
+  return JSON.stringify(trainer, spell, 2);
+}
 
 /** What trainer.json holds. */
 export type TrainerState = z.infer<typeof trainerSchema>;

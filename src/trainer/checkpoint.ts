@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib';
 import type * as z from 'zod';
 import { readSafetensors, type StateDict, writeSafetensors } from '../nn/index.ts';
 import { leftBehind, writeDirectory } from './atomic-directory.ts';
-import { FORMAT, FORMAT_VERSION, type TrainerState, trainerSchema } from './checkpoint-schema.ts';
+import { FORMAT, FORMAT_VERSION, type TrainerState, trainerSchema, trainerToJson } from './checkpoint-schema.ts';
 import { CheckpointError } from './errors.ts';
 import { packageVersion } from './version.ts';
 
@@ -41,8 +41,7 @@ export function writeCheckpoint(path: string, { details, model, moments }: Check
     ...details,
     files: Object.fromEntries(sums),
   };
-  // No line end: then a file that lost its last byte is no JSON.
-  files.set(TRAINER, JSON.stringify(trainer, null, 2));
+  files.set(TRAINER, trainerToJson(trainer));
   writeDirectory(path, files);
 }
 

@@ -1,0 +1,294 @@
+// The command itself, as a process of its own.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { loadPPOAgent } from '../../src/trainer/index.ts';
+
+const project = fileURLToPath(new URL('../..', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function start(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+    cwd: project,
+    env: { ...process.env, DEBUG: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const finished = once(child, 'close').then(([code, signal]) => ({
+    ...output,
+    code: code as number | null,
+    signal: signal as string | null,
+  }));
+  return { child, finished };
+}
+
+const gymformer = (...words: string[]) => start(words).finished;
+
+const TINY = ['--totalSteps', '300', '--numEnvs', '2', '--ppo.rolloutSteps', '64', '--network.hiddenDim', '8'];
+
+describe('train', () => {
+  test('a recipe: trains, evaluates, and says where things are and what to do next', async () => {
+    const directory = join(root, 'recipe');
+    const recipe = join(root, 'tiny.yaml');
+    writeFileSync(
+      recipe,
+      'env: CartPole-v1\ntotalSteps: 300\nseed: 5\nppo: { rolloutSteps: 64 }\nevaluation: { episodes: 7 }\n',
+    );
+    const { code, stdout, stderr } = await gymformer('train', recipe, '--numEnvs', '2', '--runDirectory', directory);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toContain('Training on CartPole-v1 for 300 steps, seed 5.');
+    expect(stdout).toMatch(/Trained for \d+ steps, \d+ episodes, 3 updates in [\d.]+ s/);
+    expect(stdout).toMatch(/Evaluation: mean return [\d.]+ ± [\d.]+ over 7 new episodes/);
+    expect(readdirSync(directory).sort()).toEqual([
+      'checkpoints',
+      'config.json',
+      'metrics.jsonl',
+      'recipe.yaml',
+      'summary.json',
+    ]);
+    expect(readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')).toHaveLength(3);
+
+    // The command that it names works.
+    const next = /npm run gymformer -- (evaluate \S+)/.exec(stdout)![1]!;
+    const played = await gymformer(...next.split(' '), '--episodes', '3', '--seed', '1');
+    expect(played.code).toBe(0);
+    expect(played.stdout).toMatch(
+      /^CartPole-v1: mean return [\d.]+ ± [\d.]+, from .* over 3 episodes of [\d.]+ steps\n$/,
+    );
+  });
+
+  test('the recipe of a run, run again, is the same run', async () => {
+    const [first, second] = [join(root, 'first'), join(root, 'second')];
+    await gymformer('train', 'CartPole-v1', ...TINY, '--evaluation.episodes', '0', '--runDirectory', first);
+    const recipe = join(first, 'recipe.yaml');
+    expect(parse(readFileSync(recipe, 'utf8'))).toMatchObject({
+      env: 'CartPole-v1',
+      network: { hiddenDim: 8 },
+      seed: expect.any(Number) as number,
+    });
+    await gymformer('train', recipe, '--runDirectory', second);
+    const model = (directory: string): Buffer => {
+      const [name] = readdirSync(join(directory, 'checkpoints'));
+      return readFileSync(join(directory, 'checkpoints', name!, 'model.safetensors'));
+    };
+    expect(model(second)).toEqual(model(first));
+  });
+
+  test('--json prints the result and nothing else', async () => {
+    const { stdout, stderr } = await gymformer(
+      'train',
+      'CartPole-v1',
+      ...TINY,
+      '--json',
+      '--seed',
+      '3',
+      '--runDirectory',
+      join(root, 'json'),
+    );
+    expect(stderr).toBe('');
+    const result = JSON.parse(stdout) as { readonly checkpoint: string };
+    expect(result).toMatchObject({ stoppedBy: 'totalSteps', seed: 3, evaluation: { episodes: 100 } });
+    expect(existsSync(result.checkpoint)).toBe(true);
+  });
+
+  test('--quiet prints nothing', async () => {
+    const { code, stdout, stderr } = await gymformer(
+      'train',
+      'CartPole-v1',
+      ...TINY,
+      '--quiet',
+      '--runDirectory',
+      join(root, 'quiet'),
+    );
+    expect([code, stdout, stderr]).toEqual([0, '', '']);
+  });
+
+  test('Ctrl-C: the update is finished, a checkpoint saved, and told where it is', async () => {
+    const directory = join(root, 'interrupted');
+    const words = [
+      'train',
+      'CartPole-v1',
+      '--totalSteps',
+      '1000000000',
+      '--ppo.rolloutSteps',
+      '32',
+      '--runDirectory',
+      directory,
+    ];
+    const { child, finished } = start(words);
+    const metrics = join(directory, 'metrics.jsonl');
+    while (!existsSync(metrics) || readFileSync(metrics, 'utf8').split('\n').length < 5) await pause(20);
+    child.kill('SIGINT');
+    const { code, stdout, stderr } = await finished;
+    expect(code).toBe(130);
+    expect(stderr).toContain('Stopping after this update.');
+    expect(stdout).toContain('interrupted');
+    expect(stdout).not.toContain('Evaluation:');
+    const { checkpoint, stoppedBy } = JSON.parse(readFileSync(join(directory, 'summary.json'), 'utf8')) as Record<
+      string,
+      string
+    >;
+    expect(stoppedBy).toBe('signal');
+    expect(stdout).toContain(`evaluate ${checkpoint}`);
+    expect(stdout).toContain(`train ${join(directory, 'recipe.yaml')}`);
+    // Nothing of the last update is lost.
+    const lines = readFileSync(metrics, 'utf8').trimEnd().split('\n');
+    expect(loadPPOAgent(checkpoint!).details.counters!.updates).toBe(lines.length);
+  });
+
+  test('the second Ctrl-C ends at once', async () => {
+    // A process that goes on whatever happens, as a run does that is far from the end of its update.
+    const program = `
+      const { Interrupt } = await import('./src/cli/interrupt.ts');
+      const interrupt = new Interrupt(() => console.log('first', interrupt.signal.aborted));
+      setInterval(() => undefined, 1000);
+      console.log('ready');`;
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+      cwd: project,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const closed = once(child, 'close');
+    const lines = child.stdout.setEncoding('utf8');
+    expect((await once(lines, 'data'))[0]).toBe('ready\n');
+    child.kill('SIGINT');
+    expect((await once(lines, 'data'))[0]).toBe('first true\n');
+    child.kill('SIGINT');
+    expect((await closed)[1]).toBe('SIGINT');
+  });
+});
+
+describe('the recipe that npm start runs', () => {
+  test('solves CartPole: a mean return of at least 475 over 100 episodes', async () => {
+    const { stdout } = await gymformer(
+      'train',
+      'recipes/cartpole.yaml',
+      '--json',
+      '--runDirectory',
+      join(root, 'cartpole'),
+    );
+    const { stoppedBy, meanReturn, evaluation } = JSON.parse(stdout) as {
+      readonly stoppedBy: string;
+      readonly meanReturn: number;
+      readonly evaluation: { readonly mean: number; readonly episodes: number };
+    };
+    expect(stoppedBy).toBe('stopAtMeanReturn');
+    expect(meanReturn).toBeGreaterThanOrEqual(475);
+    expect(evaluation.episodes).toBe(100);
+    expect(evaluation.mean).toBeGreaterThanOrEqual(475);
+  });
+});
+
+describe('evaluate', () => {
+  test('--render ansi shows every step, of a run by its directory', async () => {
+    const directory = join(root, 'lake');
+    await gymformer(
+      'train',
+      'FrozenLake-v1',
+      ...TINY,
+      '--quiet',
+      '--evaluation.episodes',
+      '0',
+      '--runDirectory',
+      directory,
+    );
+    const { code, stdout } = await gymformer('evaluate', directory, '--render', 'ansi', '--seed', '2');
+    expect(code).toBe(0);
+    const steps = Number(/over 1 episodes of ([\d.]+) steps/.exec(stdout)![1]);
+    // A picture for the start and one a step, each with four rows.
+    expect(stdout.match(/^\S*F\S*H\S*F\S*H\S*$/gm)!.length).toBe(steps + 1);
+  });
+
+  test('--json', async () => {
+    const { stdout } = await gymformer('evaluate', join(root, 'lake'), '--episodes', '5', '--seed', '1', '--json');
+    const result = JSON.parse(stdout) as { readonly returns: number[] };
+    expect(result).toMatchObject({ env: 'FrozenLake-v1', episodes: 5 });
+    expect(result.returns).toHaveLength(5);
+  });
+
+  test.each([
+    [['evaluate', 'nowhere'], 1, /^error: nowhere: there is no checkpoint here\n$/],
+    [
+      ['evaluate', 'nowhere', '--episodes', '0'],
+      2,
+      /^error: --episodes is '0', but must be a whole number of 1 or more\n$/,
+    ],
+    [['evaluate', 'nowhere', '--seed', 'x'], 2, /^error: --seed is 'x'/],
+    [['evaluate'], 2, /missing required argument 'checkpoint'/],
+  ])('%j', async (words, exitCode, message) => {
+    const { code, stderr } = await gymformer(...words);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(exitCode);
+  });
+});
+
+describe('envs', () => {
+  test('lists what there is', async () => {
+    const { code, stdout } = await gymformer('envs');
+    expect(code).toBe(0);
+    const [heading, rule, ...rows] = stdout.trimEnd().split('\n');
+    expect(heading).toMatch(/^id +observations +actions +max steps +solved at$/);
+    expect(rule).toMatch(/^[- ]+$/);
+    expect(rows.find((row) => row.startsWith('CartPole-v1'))).toMatch(
+      /^CartPole-v1 +Box\(\[4\], float32\) +Discrete\(2\) +500 +475$/,
+    );
+    expect(rows.find((row) => row.startsWith('Pendulum-v1'))).toMatch(/Box\(-2\.0, 2\.0, \(1,\), float32\) +200 +-$/);
+  });
+
+  test('by a pattern', async () => {
+    const { stdout } = await gymformer('envs', 'lake*8x8');
+    expect(stdout.trimEnd().split('\n').slice(2)).toEqual([expect.stringMatching(/^FrozenLake8x8-v1 /) as string]);
+  });
+
+  test('none', async () => {
+    const { code, stderr } = await gymformer('envs', 'CartPol-v1x');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: No environment matches 'CartPol-v1x'\. Did you mean CartPole-v1\?\n$/);
+  });
+});
+
+describe('mistakes', () => {
+  test.each([
+    [[], 2, /Usage: gymformer/],
+    [['--help'], 0, /^$/],
+    [['--version'], 0, /^$/],
+    [['trai'], 2, /unknown command 'trai'\n\(Did you mean train\?\)/],
+    [['train'], 2, /missing required argument 'recipe'/],
+    [['train', 'CartPol-v1'], 1, /^error: .*Did you mean: `CartPole`\?\n$/],
+    [['train', 'none.yaml'], 1, /^error: Cannot read the recipe none\.yaml: there is no such file\n$/],
+    [
+      ['train', 'CartPole-v1', '--totalStep', '5'],
+      2,
+      /^error: command line: '--totalStep' is not a key of a recipe\. Did you mean '--totalSteps'\?\n$/,
+    ],
+    [['train', 'CartPole-v1', 'extra'], 2, /^error: Unexpected argument 'extra'/],
+    [['train', 'Blackjack-v2'], 1, /^error: /],
+  ])('%j', async (words, exitCode, message) => {
+    const { code, stderr } = await gymformer(...words);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(code).toBe(exitCode);
+  });
+
+  test('the stack is shown for those who ask', async () => {
+    const { stderr } = await start(['train', 'none.yaml'], { DEBUG: '1' }).finished;
+    expect(stderr).toMatch(/^CliError: Cannot read/);
+    expect(stderr).toMatch(/^\s+at /m);
+  });
+
+  test('a directory that holds a run is not written over', async () => {
+    const { code, stderr } = await gymformer('train', 'CartPole-v1', ...TINY, '--runDirectory', join(root, 'quiet'));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .*quiet already holds a run/);
+  });
+});
