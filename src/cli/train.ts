@@ -9,7 +9,7 @@ import { SeedSequence } from '../random/index.ts';
 import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork } from '../rl/index.ts';
 import {
   defaultRunDirectory,
-  type Evaluation,
+  type EvaluationResult,
   evaluatePolicy,
   trainAgent,
   type TrainResult,
@@ -116,7 +116,7 @@ function networksFor(recipe: Recipe, seed: number): { actor: MLPActorNetwork; cr
 /** A child of the run's seed that the run itself does not use. */
 const NETWORKS = 1000;
 
-function evaluateRun(recipe: Recipe, { agent }: TrainResult, seed: number): Promise<Evaluation> | null {
+function evaluateRun(recipe: Recipe, { agent }: TrainResult, seed: number): Promise<EvaluationResult> | null {
   const { episodes = 100, seed: evaluationSeed = seed + 1000, deterministic } = recipe.evaluation ?? {};
   if (episodes === 0) return null;
   const { envOptions, maxTimesteps } = recipe;
@@ -155,7 +155,7 @@ function summary(recipe: Recipe, result: TrainResult): string {
   return `Trained for ${counts} in ${time}${ENDINGS[stoppedBy](recipe)}.\n${reached}`;
 }
 
-function evaluationText({ mean, std, returns }: Evaluation): string {
+function evaluationText({ mean, std, returns }: EvaluationResult): string {
   return `Evaluation: mean return ${figure(mean)} ± ${figure(std)} over ${returns.length} new episodes.`;
 }
 
@@ -168,11 +168,11 @@ function whereAndNext({ runDirectory, checkpoint }: TrainResult, ranRecipe: stri
 }
 
 /** How this command is called where it runs: from the sources, or installed. */
-export function ourCommand(): string {
+function ourCommand(): string {
   return import.meta.url.endsWith('.ts') ? 'npm run gymformer --' : 'npx gymformer';
 }
 
-function resultJson(result: TrainResult, evaluation: Evaluation | null): object {
+function resultJson(result: TrainResult, evaluation: EvaluationResult | null): object {
   const { steps, updates, seconds, seed, runDirectory, checkpoint, stoppedBy, episodeReturns } = result;
   const latest = episodeReturns.slice(-100);
   const meanReturn = latest.length === 0 ? null : latest.reduce((sum, value) => sum + value, 0) / latest.length;

@@ -22,7 +22,7 @@ export interface EvaluatePolicyOptions {
 }
 
 /** What an evaluation found. */
-export interface Evaluation {
+export interface EvaluationResult {
   /** The mean return. */
   readonly mean: number;
   /** The population standard deviation of the returns. */
@@ -45,7 +45,7 @@ export async function evaluatePolicy(
   agent: Agent,
   env: string | Env | (() => Env),
   options: EvaluatePolicyOptions = {},
-): Promise<Evaluation> {
+): Promise<EvaluationResult> {
   const { episodes = 100, seed, deterministic = true, envOptions, maxTimesteps } = options;
   checkPositiveInteger('episodes', episodes);
   const source = typeof env === 'string' ? { envName: env } : { env };
@@ -64,7 +64,7 @@ async function play(
   episodes: number,
   seed: number | undefined,
   deterministic: boolean,
-): Promise<Evaluation> {
+): Promise<EvaluationResult> {
   const { numEnvs } = env;
   const resetsInOwnStep = env.metadata.autoresetMode === 'next-step';
   // As even as can be: with 5 episodes in 3 environments 1, 2 and 2.

@@ -13,10 +13,10 @@ export {
   writeCheckpoint,
 } from './checkpoint.ts';
 export { CheckpointError, TrainingDivergedError } from './errors.ts';
-export { type EvaluatePolicyOptions, evaluatePolicy, type Evaluation } from './evaluate-policy.ts';
+export { type EvaluatePolicyOptions, evaluatePolicy, type EvaluationResult } from './evaluate-policy.ts';
 export {
   type Agent,
-  type LoadOptions,
+  type LoadPPOAgentOptions,
   loadPPOAgent,
   PPOAgent,
   type PPOAgentOptions,

@@ -115,7 +115,7 @@ interface Rows {
 }
 
 /** Options of {@link loadPPOAgent}. */
-export interface LoadOptions {
+export interface LoadPPOAgentOptions {
   /** A network of the shape that was trained; its weights are replaced. Needed only where it is none of ours. */
   readonly actor?: Network | undefined;
   /** As `actor`. */
@@ -130,7 +130,7 @@ export interface LoadOptions {
  * @throws CheckpointError naming the file, what is wrong and what to do, if the checkpoint is damaged, not ours, or does not
  *   fit the given networks
  */
-export function loadPPOAgent(path: string, { actor, critic, seed }: LoadOptions = {}): PPOAgent {
+export function loadPPOAgent(path: string, { actor, critic, seed }: LoadPPOAgentOptions = {}): PPOAgent {
   const { details, model, moments } = readCheckpoint(path);
   const { normalizers } = details;
   const observationSpace = attempt(path, 'observationSpace', () => spaceFromJson(details.observationSpace));
