@@ -1,9 +1,13 @@
-// Environment steps a second while PPO trains on CartPole with the hyper-parameters of CleanRL's ppo.py, rollouts and updates included.
+// Environment steps a second of trainAgent on CartPole with the hyper-parameters of CleanRL's ppo.py: rollouts, updates, and writing
+// metrics to a run directory, as CleanRL writes to TensorBoard's.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MLPActorNetwork, MLPCriticNetwork } from '../src/rl/index.ts';
+import { trainAgent } from '../src/trainer/index.ts';
 import { type Benchmark, peakMemory } from './benchmark.ts';
-import { CLEANRL, train } from './learner.ts';
-
-const TOTAL = 102_400;
+import { CLEANRL } from './learner.ts';
 
 export const benchmark: Benchmark = {
   metrics: [
@@ -21,8 +25,21 @@ export const benchmark: Benchmark = {
     { name: 'Stable-Baselines3', script: 'ppo_sb3.py' },
   ],
   async measure() {
-    const started = performance.now();
-    await train('CartPole-v1', 1, CLEANRL, TOTAL);
-    return { stepsPerSecond: TOTAL / ((performance.now() - started) / 1000), peakMemory: peakMemory() };
+    const folder = mkdtempSync(join(tmpdir(), 'gymformer-bench-'));
+    try {
+      const { seconds, steps } = await trainAgent({
+        envName: 'CartPole-v1',
+        actor: new MLPActorNetwork(4, 64, 2, { seed: 1 }),
+        critic: new MLPCriticNetwork(4, 64, { seed: 2 }),
+        numEnvs: CLEANRL.numEnvs,
+        ppoConfig: CLEANRL.config,
+        totalSteps: 102_400,
+        runDirectory: join(folder, 'run'),
+        seed: 1,
+      });
+      return { stepsPerSecond: steps / seconds, peakMemory: peakMemory() };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   },
 };
