@@ -88,6 +88,14 @@ export class OnnxRuntime implements Engine {
       this.#check(this.#api.SetSessionLogSeverityLevel(sessionOptions, 3));
       // Only the first session of a process decides; without it denormal numbers slow products 150 times.
       this.#check(this.#api.AddSessionConfigEntry(sessionOptions, 'session.set_denormal_as_zero', '1'));
+      // Fusing chains of scaled products drops nodes that others still read: "Node input is not an output of a previous node".
+      this.#check(
+        this.#api.AddSessionConfigEntry(
+          sessionOptions,
+          'optimization.disable_specified_optimizers',
+          'MatMulScaleFusion',
+        ),
+      );
       if (options.threads > 1) this.#check(this.#api.DisablePerSessionThreads(sessionOptions));
       else this.#check(this.#api.SetIntraOpNumThreads(sessionOptions, 1));
       const session = this.#out((out) =>
