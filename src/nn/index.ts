@@ -1,7 +1,16 @@
-export type { Activation } from './activation.ts';
+export { type Activation, activationFunction } from './activation.ts';
+export {
+  type Attention,
+  CachedAttention,
+  type CachedAttentionInputs,
+  cachedHeadSize,
+  CausalAttention,
+  type Heads,
+} from './attention.ts';
 export { Dropout, type DropoutOptions } from './dropout.ts';
 export { Embedding, type EmbeddingOptions } from './embedding.ts';
 export { FlatParameters } from './flat.ts';
+export { GatedMLP, type GatedMLPOptions } from './gated-mlp.ts';
 export { gradientAssignments } from './gradient-assignments.ts';
 export { constant, kaimingUniform, normal, orthogonal, symmetricUniform, xavierUniform } from './init.ts';
 export { Linear, type LinearOptions } from './linear.ts';
@@ -27,6 +36,7 @@ export {
   type WarmupOptions,
 } from './optim/index.ts';
 export { type Initializer, Parameter } from './parameter.ts';
+export { type RopeScaling, Rotary, type RotaryOptions } from './rotary.ts';
 export {
   readSafetensors,
   type SafetensorsContent,

@@ -282,6 +282,9 @@ const ELEMENTWISE = new Set(
 /** Nodes whose result may be their input's own memory under another shape (a transpose of size-1 axes is a reshape). */
 const VIEWS = new Set(['Reshape', 'Identity', 'Transpose']);
 
+const readsOnce = (node: NodeProto, input: string): boolean =>
+  node.input.indexOf(input) === node.input.lastIndexOf(input);
+
 /**
  * ONNX Runtime orders nodes as it likes, as long as a node follows its inputs. So an output may overwrite an input only
  * if every other reader of the input, or of a view of it, is an ancestor of the writer, and the writer works element by
@@ -301,6 +304,11 @@ function aliasRule(graph: GraphProto): (input: string, output: string) => boolea
     if (readers.length === 0) return true;
 
     const writer = producer.get(output)!;
+    if (writer.opType === 'GroupQueryAttention') {
+      // This kernel writes new rows into the cache it reads, if both are the same memory.
+      const place = writer.output.indexOf(output);
+      return place > 0 && writer.input[place + 2] === input && readers.length === 1 && readsOnce(writer, input);
+    }
     const fusible = new Set([writer]);
     for (const node of fusible) {
       if (ELEMENTWISE.has(node.opType) || node.opType === 'Reshape')

@@ -193,6 +193,12 @@ export const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<
     const distance = emit.node('Sub', [largest(logits!), reshape(emit, chosen, [rows])]);
     return emit.outputs(emit.node('Sub', [distance, emit.node('Log', [largest(probabilities)])]), [probabilities]);
   },
+  cachedAttention: (emit, inputs, { heads, keyValueHeads, scale, packed }) => {
+    const all = packed ? [inputs[0]!, '', '', ...inputs.slice(1)] : inputs;
+    const attributes = { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: scale } };
+    const options = { outputs: 3, ...MICROSOFT };
+    return emit.node('GroupQueryAttention', all, { ...attributes, do_rotary: all.length > 7 ? 1 : 0 }, options);
+  },
 };
 
 /** The lowering of one node whose inputs already have names. */

@@ -210,6 +210,9 @@ const gradientRules: { readonly [K in Op]: GradientRule<K> } = {
       null,
     ];
   },
+  cachedAttention: () => {
+    throw new Error('cachedAttention is for decoding and has no gradient: differentiate the whole sequence at once');
+  },
 };
 
 /** `y = normal * weight`: the gradients of x and weight, where x was scaled by `deviation` (and centred first, for layer norm). */

@@ -106,6 +106,19 @@ export interface Attributes {
   rmsNorm: { readonly epsilon: number };
   /** `-log softmax(logits)[target]` for each row of `logits [n, classes]`. Further output: the probabilities. */
   crossEntropy: None;
+  /**
+   * Attention of new tokens to themselves and to what a cache holds. Inputs: queries `[batch, time, heads * size]`, keys and
+   * values `[batch, time, keyValueHeads * size]` (or, `packed`, the three side by side in one), the caches of keys and of
+   * values `[batch, keyValueHeads, length, size]`, each row's tokens with the new ones minus 1 (int32 `[batch]`), the largest
+   * such count itself (int32 scalar), and, to rotate queries and keys, cosines and sines `[length, size / 2]`. Further
+   * outputs: the caches with the new keys and values in them, which may be written in place. Has no gradient.
+   */
+  cachedAttention: {
+    readonly heads: number;
+    readonly keyValueHeads: number;
+    readonly scale: number;
+    readonly packed: boolean;
+  };
 }
 
 export type Op = keyof Attributes;
@@ -358,5 +371,18 @@ export const shapeRules: { readonly [K in Op]: ShapeRule<K> } = {
         `and ${showShape(targets!.shape)}`,
     );
     return { shape: targets!.shape, dtype: 'float32' };
+  },
+  cachedAttention: (inputs, { heads, keyValueHeads, packed }, op) => {
+    const [query, keys] = [inputs[0]!, inputs[packed ? 1 : 3]!];
+    for (const x of inputs) if (x !== inputs.at(packed ? 3 : 5) && x !== inputs.at(packed ? 4 : 6)) needFloat(x, op);
+    const size = keys.shape.at(-1)!;
+    const width = (packed ? heads + 2 * keyValueHeads : heads) * size;
+    need(
+      query.shape.length === 3 && query.shape[2] === width && keys.shape[1] === keyValueHeads,
+      () =>
+        `cachedAttention: ${heads} heads and ${keyValueHeads} key-value heads of ${size} need queries [batch, time, ${width}] ` +
+        `but got ${showShape(query.shape)}, and caches of shape ${showShape(keys.shape)}`,
+    );
+    return { shape: [query.shape[0]!, query.shape[1]!, heads * size], dtype: 'float32' };
   },
 };

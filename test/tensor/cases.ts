@@ -220,6 +220,46 @@ const output: fc.Arbitrary<Case> = fc.oneof(
   ),
 );
 
+/** Slots that hold different numbers of tokens get one more each; or a single slot, from its start or later, gets several. */
+const cachedAttention: fc.Arbitrary<Case> = fc
+  .record({
+    group: fc.constantFrom(1, 2),
+    keyValueHeads: fc.constantFrom(1, 2),
+    half: fc.constantFrom(8, 16),
+    pasts: fc.oneof(fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 3 }), fc.tuple(fc.nat({ max: 3 }))),
+    several: fc.integer({ min: 1, max: 3 }),
+    packed: fc.boolean(),
+    rotary: fc.boolean(),
+  })
+  .chain(({ group, keyValueHeads, half, pasts, several, packed, rotary }) => {
+    const [heads, size, batch] = [group * keyValueHeads, 2 * half, pasts.length];
+    const time = batch === 1 ? several : 1;
+    const length = 7;
+    const caches = [batch, keyValueHeads, length, size];
+    const narrow = { low: -0.5, high: 0.5 };
+    const projections = packed
+      ? [floats([batch, time, (heads + 2 * keyValueHeads) * size], 0)]
+      : [
+          floats([batch, time, heads * size], 0),
+          floats([batch, time, keyValueHeads * size], 1),
+          floats([batch, time, keyValueHeads * size], 2),
+        ];
+    const last = pasts.map((past) => past + time - 1);
+    const counts: Input[] = [
+      { shape: [batch], dtype: 'int32', data: last },
+      { shape: [], dtype: 'int32', data: [Math.max(...last) + 1] },
+    ];
+    const tables = rotary ? [floats([length, half], 0, narrow), floats([length, half], 1, narrow)] : [];
+    return fc
+      .tuple(...projections, floats(caches, 3), floats(caches, 4), ...counts.map((x) => fc.constant(x)), ...tables)
+      .map(
+        (inputs): Case => ({
+          inputs,
+          build: node('cachedAttention', { heads, keyValueHeads, scale: 0.3, packed }),
+        }),
+      );
+  });
+
 /** Cases of every operation, so that one without an entry does not compile. */
 export const cases: { readonly [K in Op]: fc.Arbitrary<Case> } = {
   leaf: shapes.chain(anything).map(({ shape, dtype, data }) => ({
@@ -389,4 +429,5 @@ export const cases: { readonly [K in Op]: fc.Arbitrary<Case> } = {
   layerNorm: norm('layerNorm'),
   rmsNorm: norm('rmsNorm'),
   crossEntropy,
+  cachedAttention,
 };

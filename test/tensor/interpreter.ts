@@ -332,4 +332,45 @@ export const rules: { readonly [K in Op]: Rule<K> } = {
     const loss = build(targets!.shape, ([row]) => -at(logProbabilities, [row!, targets!.data[row!]!]));
     return [loss, { shape: logits!.shape, data: logProbabilities.data.map(Math.exp) }];
   },
+  cachedAttention: (inputs, { heads, keyValueHeads, scale, packed }, { shape }) => {
+    const [batch, time, width] = shape as [number, number, number];
+    const size = width / heads;
+    const [keyCache, valueCache, last, , cosines, sines] = inputs.slice(packed ? 1 : 3);
+    const columns = (x: NumberArray, from: number, count: number): NumberArray =>
+      build([batch, time, count * size], ([b, t, i]) => at(x, [b!, t!, from * size + i!]));
+    const [query, key, value] = packed
+      ? [
+          columns(inputs[0]!, 0, heads),
+          columns(inputs[0]!, heads, keyValueHeads),
+          columns(inputs[0]!, heads + keyValueHeads, keyValueHeads),
+        ]
+      : (inputs as [NumberArray, NumberArray, NumberArray]);
+    const position = (b: number, t: number): number => last!.data[b]! - time + 1 + t;
+    /** Element `i` of head `head`: each half of a head is one coordinate of `size / 2` points that turn by their position. */
+    const turned = (x: NumberArray, b: number, t: number, head: number, i: number): number => {
+      const half = size / 2;
+      const element = (j: number): number => at(x, [b, t, head * size + j]);
+      if (cosines === undefined) return element(i);
+      const [cos, sin] = [cosines, sines!].map((table) => at(table, [position(b, t), i % half])) as [number, number];
+      return i < half ? element(i) * cos - element(i + half) * sin : element(i) * cos + element(i - half) * sin;
+    };
+    const filled = (cache: NumberArray, element: (b: number, t: number, head: number, i: number) => number) =>
+      build(cache.shape, ([b, head, place, i]) => {
+        const t = place! - position(b!, 0);
+        return t >= 0 && t < time ? element(b!, t, head!, i!) : at(cache, [b!, head!, place!, i!]);
+      });
+    const keys = filled(keyCache!, (b, t, head, i) => turned(key, b, t, head, i));
+    const values = filled(valueCache!, (b, t, head, i) => at(value, [b, t, head * size + i]));
+    const y = build(shape, ([b, t, column]) => {
+      const head = Math.floor(column! / size);
+      const shared = Math.floor((head * keyValueHeads) / heads);
+      const elements = Array.from({ length: size }, (_, i) => i);
+      const scores = Array.from({ length: position(b!, t!) + 1 }, (_, p) =>
+        sum(elements.map((i) => scale * turned(query, b!, t!, head, i) * at(keys, [b!, shared, p, i]))),
+      );
+      const total = logSumExp(scores);
+      return sum(scores.map((score, p) => Math.exp(score - total) * at(values, [b!, shared, p, column! % size])));
+    });
+    return [y, keys, values];
+  },
 };

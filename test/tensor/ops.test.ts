@@ -70,8 +70,8 @@ describe.each(OPS)('%s', (op) => {
   test('has the gradient that finite differences have', () => {
     fc.assert(
       fc.property(cases[op], (given) => {
-        // The further outputs of norms and losses serve first derivatives only.
-        if (op === 'output') return;
+        // The further outputs of norms and losses serve first derivatives only, attention to a cache none.
+        if (op === 'output' || op === 'cachedAttention') return;
         const { leaves, y, data } = traced(given);
         const { loss, wanted, slopes } = differentiated(y, leaves);
         if (wanted.length === 0) return;

@@ -1,0 +1,156 @@
+// Attention as language models use it: a token sees itself and what came before. Vaswani et al. 2017, arXiv 1706.03762;
+// several query heads may share one head of keys and values (Ainslie et al. 2023, arXiv 2305.13245).
+//
+// A model is written once against `Attention`: trained or scored it meets `CausalAttention`, whole sequences at once; decoding it
+// meets `CachedAttention`, a few new tokens whose predecessors' keys and values are kept.
+
+import { arange, makeNode, type Tensor } from '../tensor/index.ts';
+import type { Rotary } from './rotary.ts';
+
+/** How a layer's projections are cut into heads. */
+export interface Heads {
+  /** Heads of queries. */
+  readonly heads: number;
+  /** Heads of keys and values, each shared by `heads / keyValueHeads` consecutive heads of queries. */
+  readonly keyValueHeads: number;
+  /** Elements of a head. */
+  readonly size: number;
+  /** Scores are multiplied by it. Default 1 / sqrt(size). */
+  readonly scale?: number | undefined;
+  /** Turns queries and keys by their position. Default: they stay as they are. */
+  readonly rotary?: Rotary | undefined;
+}
+
+/** How tokens attend to each other. One object serves one pass through a model, its layers in order. */
+export interface Attention {
+  /** Where tokens stand in their sequence: int32 `[time]` or `[batch, time]`. */
+  readonly positions: Tensor;
+  /** Queries `[batch, time, heads * size]`, keys and values `[batch, time, keyValueHeads * size]`; gives the queries' shape. */
+  attend(query: Tensor, key: Tensor, value: Tensor, heads: Heads): Tensor;
+  /** As `attend`, of queries, keys and values side by side: `[batch, time, (heads + 2 keyValueHeads) * size]`. */
+  attendPacked(projections: Tensor, heads: Heads): Tensor;
+}
+
+/** Whole sequences: every token sees itself and those before it. Differentiable. */
+export class CausalAttention implements Attention {
+  readonly positions: Tensor;
+  readonly #mask: Tensor;
+
+  /** @param time how long the sequences are. */
+  constructor(time: number) {
+    this.positions = arange(time);
+    // Added to the scores: a kernel for Where would take four times as long.
+    this.#mask = this.positions
+      .reshape([1, time])
+      .greater(this.positions.reshape([time, 1]))
+      .where(-1e9, 0);
+  }
+
+  attend(query: Tensor, key: Tensor, value: Tensor, heads: Heads): Tensor {
+    const { keyValueHeads, size, rotary, scale = 1 / Math.sqrt(size) } = heads;
+    const [batch, time] = query.shape as [number, number, number];
+    const split = (x: Tensor, count: number): Tensor => x.reshape([batch, time, count, size]).permute([0, 2, 1, 3]);
+    const turn = (x: Tensor): Tensor => (rotary === undefined ? x : rotary.apply(x));
+    const group = heads.heads / keyValueHeads;
+    const q = turn(split(query, heads.heads));
+    const k = turn(split(key, keyValueHeads));
+    // The heads that share keys stand side by side as more rows of one product, so that nothing is repeated.
+    const rows = [batch, keyValueHeads, group * time, size];
+    const scores = q.reshape(rows).matmul(k, { transposeB: true, alpha: scale });
+    const weights = scores.reshape([batch, heads.heads, time, time]).add(this.#mask).softmax();
+    const mixed = weights.reshape([batch, keyValueHeads, group * time, time]).matmul(split(value, keyValueHeads));
+    return mixed
+      .reshape([batch, heads.heads, time, size])
+      .permute([0, 2, 1, 3])
+      .reshape([batch, time, heads.heads * size]);
+  }
+
+  attendPacked(projections: Tensor, heads: Heads): Tensor {
+    return this.attend(...unpack(projections, heads), heads);
+  }
+}
+
+/** Elements of a head in a cache: the kernel takes multiples of 16, so that others are filled up with zeros. */
+export function cachedHeadSize(size: number): number {
+  return 16 * Math.ceil(size / 16);
+}
+
+/** What {@link CachedAttention} works on. */
+export interface CachedAttentionInputs {
+  /** int32 `[batch, time]`. */
+  readonly positions: Tensor;
+  /** The last position of each row, int32 `[batch]`. */
+  readonly last: Tensor;
+  /** The largest of `last`, plus 1: int32 scalar. */
+  readonly total: Tensor;
+  /** The keys that each layer keeps, `[batch, keyValueHeads, length, cachedHeadSize(size)]`. */
+  readonly keys: readonly Tensor[];
+  /** The values that each layer keeps, of the same shape. */
+  readonly values: readonly Tensor[];
+}
+
+/** New tokens after those whose keys and values are kept; one token a row, or several of one row. Has no gradient. */
+export class CachedAttention implements Attention {
+  readonly positions: Tensor;
+  /** The caches with the new tokens in them, layer by layer, keys before values: to be written over the old ones. */
+  readonly presents: Tensor[] = [];
+  readonly #inputs: CachedAttentionInputs;
+
+  constructor(inputs: CachedAttentionInputs) {
+    this.positions = inputs.positions;
+    this.#inputs = inputs;
+  }
+
+  attend(query: Tensor, key: Tensor, value: Tensor, heads: Heads): Tensor {
+    return this.#attend([query, key, value], heads, false);
+  }
+
+  attendPacked(projections: Tensor, heads: Heads): Tensor {
+    if (cachedHeadSize(heads.size) === heads.size) return this.#attend([projections], heads, true);
+    return this.attend(...unpack(projections, heads), heads);
+  }
+
+  #attend(projections: readonly Tensor[], heads: Heads, packed: boolean): Tensor {
+    const { keyValueHeads, size, rotary, scale = 1 / Math.sqrt(size) } = heads;
+    const { last, total, keys, values } = this.#inputs;
+    const layer = this.presents.length / 2;
+    const [key, value] = [keys[layer], values[layer]];
+    if (key === undefined || value === undefined) throw new Error(`there is no cache for layer ${layer}`);
+    const wide = key.shape[3]!;
+    const halves = rotary !== undefined;
+    const widened = wide === size ? projections : projections.map((x) => widen(x, size, wide, halves));
+    const tables = rotary?.tables(key.shape[2]!).map((x) => x.pad([0, 0], [0, (wide - size) / 2])) ?? [];
+    const attributes = { heads: heads.heads, keyValueHeads, scale, packed };
+    const y = makeNode('cachedAttention', [...widened, key, value, last, total, ...tables], attributes);
+    this.presents.push(
+      makeNode('output', [y], { index: 1, shape: key.shape }),
+      makeNode('output', [y], { index: 2, shape: value.shape }),
+    );
+    return wide === size ? y : narrow(y, size, wide, halves);
+  }
+}
+
+/** Queries, keys and values that stand side by side. */
+function unpack(projections: Tensor, heads: Heads): [query: Tensor, key: Tensor, value: Tensor] {
+  const [q, k] = [heads.heads * heads.size, heads.keyValueHeads * heads.size];
+  const part = (start: number, stop: number): Tensor => projections.slice([null, null, start], [null, null, stop]);
+  return [part(0, q), part(q, q + k), part(q + k, q + 2 * k)];
+}
+
+/** Fills heads of `size` elements, or each half of a head, up with zeros to `wide`. */
+function widen(x: Tensor, size: number, wide: number, halves: boolean): Tensor {
+  const [batch, time, width] = x.shape as [number, number, number];
+  const count = width / size;
+  const parts = halves ? 2 : 1;
+  const pieces = x.reshape([batch, time, count * parts, size / parts]);
+  return pieces.pad([0, 0, 0, 0], [0, 0, 0, (wide - size) / parts]).reshape([batch, time, count * wide]);
+}
+
+/** Undoes {@link widen}. */
+function narrow(x: Tensor, size: number, wide: number, halves: boolean): Tensor {
+  const [batch, time, width] = x.shape as [number, number, number];
+  const count = width / wide;
+  const parts = halves ? 2 : 1;
+  const pieces = x.reshape([batch, time, count * parts, wide / parts]);
+  return pieces.slice([null, null, null, 0], [null, null, null, size / parts]).reshape([batch, time, count * size]);
+}
