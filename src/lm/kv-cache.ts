@@ -1,0 +1,295 @@
+// Decoding: the keys and values of earlier tokens are kept, so that a new token costs one pass over itself alone.
+//
+// Each layer's cache lies in one piece of memory, slot after slot. The native program writes new keys and values into it in place.
+// One program advances all slots by a token; others, of a few fixed lengths, read a prompt into one slot, whose part of the
+// memory they are bound to.
+
+import { type Attention, CachedAttention, cachedHeadSize } from '../nn/index.ts';
+import { type BoundProgram, defaultThreads, engine, Program } from '../runtime/index.ts';
+import { allocate, argument, type Tensor } from '../tensor/index.ts';
+import type { ModelConfig } from './models/config.ts';
+
+/** What a decoder runs: a language model. */
+export interface Decodable {
+  readonly config: ModelConfig;
+  hidden(ids: Tensor, attention?: Attention): Tensor;
+  logits(hidden: Tensor): Tensor;
+}
+
+/** Options of a {@link Decoder}. */
+export interface DecoderOptions {
+  /** How many sequences are held at a time. */
+  readonly batch: number;
+  /** The most tokens a sequence may have; at most the model's `maxPositions`. */
+  readonly maxLength: number;
+  /** How many threads one operation may use. Default: all. */
+  readonly threads?: number | undefined;
+}
+
+/** Sequences in slots, each of its own length, that grow token by token. */
+export interface Decoder {
+  readonly batch: number;
+  readonly maxLength: number;
+  /** How many tokens each slot holds. */
+  readonly lengths: Int32Array;
+  /** Forgets what `slot` holds. */
+  reset(slot: number): void;
+  /** Lets slot `to` hold what slot `from` holds: for several continuations of one prompt. */
+  copy(from: number, to: number): void;
+  /**
+   * Appends one or more tokens to `slot`.
+   *
+   * @returns the scores of the token after the last, `[vocabSize]`; valid until the next call of this decoder.
+   * @throws Error if there are no tokens, or more than fit.
+   */
+  extend(slot: number, tokens: ArrayLike<number>): Float32Array;
+  /**
+   * Appends one token to every slot at once.
+   *
+   * @param tokens one for each slot; -1 leaves a slot as it is.
+   * @returns the scores of each slot's next token, `[batch * vocabSize]`, without meaning for slots that were left; valid until the
+   *   next call of this decoder.
+   */
+  step(tokens: Int32Array): Float32Array;
+  /** Frees the memory and the programs. */
+  release(): void;
+}
+
+/** Lengths for which there are programs that read a prompt; one between them is filled up to the next. */
+const CHUNKS = [1, 8, 32, 128, 512] as const;
+
+/** What a pass returns: scores, and the caches with the new tokens in them. */
+interface PassResult {
+  readonly [key: string]: Tensor | readonly Tensor[];
+  readonly logits: Tensor;
+  readonly presents: readonly Tensor[];
+}
+
+/** A native program that takes `time` new tokens through `batch` slots. */
+function tracePass(model: Decodable, batch: number, time: number, length: number, threads: number) {
+  const { numLayers, numKeyValueHeads, headDim, hiddenSize } = model.config;
+  const ids = argument(0, [batch, time], 'int32');
+  const positions = argument(1, [batch, time], 'int32');
+  const last = argument(2, [batch], 'int32');
+  const total = argument(3, [], 'int32');
+  const wanted = argument(4, [1], 'int32');
+  const shape = [batch, numKeyValueHeads, length, cachedHeadSize(headDim)];
+  const caches = Array.from({ length: 2 * numLayers }, (_, i) => argument(5 + i, shape, 'float32'));
+  const attention = new CachedAttention({
+    positions,
+    last,
+    total,
+    keys: caches.filter((_, i) => i % 2 === 0),
+    values: caches.filter((_, i) => i % 2 === 1),
+  });
+  const hidden = model.hidden(ids, attention).reshape([batch * time, hiddenSize]);
+  // Of a prompt only the last token's scores are wanted.
+  const logits = model.logits(time === 1 ? hidden : hidden.take(wanted));
+  return new Program<PassResult>(
+    { logits, presents: attention.presents },
+    [ids, positions, last, total, wanted, ...caches],
+    { engine: engine(), threads },
+  );
+}
+
+/** A pass tied to the memory of caches, which it reads and writes. */
+class BoundPass {
+  readonly ids: Int32Array;
+  readonly positions: Int32Array;
+  readonly last: Int32Array;
+  readonly total = allocate('int32', 1) as Int32Array;
+  readonly wanted = allocate('int32', 1) as Int32Array;
+  readonly logits: Float32Array;
+  readonly #bound: BoundProgram<PassResult>;
+
+  constructor(
+    program: Program<PassResult>,
+    batch: number,
+    time: number,
+    caches: readonly Float32Array[],
+    logits: Float32Array,
+  ) {
+    this.ids = allocate('int32', batch * time) as Int32Array;
+    this.positions = allocate('int32', batch * time) as Int32Array;
+    this.last = allocate('int32', batch) as Int32Array;
+    this.logits = logits;
+    this.#bound = program.bind({
+      arguments: [this.ids, this.positions, this.last, this.total, this.wanted, ...caches],
+      outputs: [logits, ...caches],
+    });
+  }
+
+  run(): Float32Array {
+    this.#bound.run();
+    return this.logits;
+  }
+
+  release(): void {
+    this.#bound.release();
+  }
+}
+
+/** The decoder of every model here. */
+export class KeyValueDecoder implements Decoder {
+  readonly batch: number;
+  readonly maxLength: number;
+  readonly lengths: Int32Array;
+  readonly #model: Decodable;
+  readonly #threads: number;
+  /** A position more than a sequence may have: there a slot that is left as it is takes its meaningless token. */
+  readonly #length: number;
+  /** Of each layer, keys and then values. */
+  readonly #caches: readonly Float32Array[];
+  readonly #stepLogits: Float32Array;
+  readonly #extendLogits: Float32Array;
+  readonly #programs = new Map<string, Program<PassResult>>();
+  readonly #bound = new Map<string, BoundPass>();
+  #released = false;
+
+  /** @throws RangeError if there are no slots, or `maxLength` is more than the model can read. */
+  constructor(model: Decodable, { batch, maxLength, threads = defaultThreads() }: DecoderOptions) {
+    const { config } = model;
+    if (!Number.isInteger(batch) || batch < 1) throw new RangeError(`decoder: a batch of ${batch} has no slots`);
+    if (!Number.isInteger(maxLength) || maxLength < 1 || maxLength > config.maxPositions) {
+      throw new RangeError(
+        `decoder: a length of ${maxLength} is not between 1 and the ${config.maxPositions} tokens that this model can read`,
+      );
+    }
+    this.#model = model;
+    this.#threads = threads;
+    this.batch = batch;
+    this.maxLength = maxLength;
+    this.lengths = new Int32Array(batch);
+    this.#length = maxLength + 1;
+    const size = config.numKeyValueHeads * this.#length * cachedHeadSize(config.headDim);
+    this.#caches = Array.from(
+      { length: 2 * config.numLayers },
+      () => allocate('float32', batch * size) as Float32Array,
+    );
+    this.#stepLogits = allocate('float32', batch * config.vocabSize) as Float32Array;
+    this.#extendLogits = allocate('float32', config.vocabSize) as Float32Array;
+  }
+
+  reset(slot: number): void {
+    this.#check(slot);
+    this.lengths[slot] = 0;
+  }
+
+  copy(from: number, to: number): void {
+    this.#check(from);
+    this.#check(to);
+    for (const cache of this.#caches) {
+      const size = cache.length / this.batch;
+      cache.copyWithin(to * size, from * size, (from + 1) * size);
+    }
+    this.lengths[to] = this.lengths[from]!;
+  }
+
+  extend(slot: number, tokens: ArrayLike<number>): Float32Array {
+    this.#check(slot);
+    if (tokens.length === 0) throw new RangeError(`decoder: no tokens were given for slot ${slot}`);
+    this.#checkRoom(slot, tokens.length);
+    for (let start = 0; start < tokens.length; ) {
+      const past = this.lengths[slot]!;
+      const chunk = chunkFor(tokens.length - start, this.maxLength - past);
+      const count = Math.min(chunk, tokens.length - start);
+      const pass = this.#slotPass(slot, chunk);
+      for (let i = 0; i < chunk; i++) {
+        // What fills the chunk up stands behind the tokens, unseen by them, and is overwritten by the next ones.
+        pass.ids[i] = i < count ? this.#token(tokens[start + i]!) : 0;
+        pass.positions[i] = past + i;
+      }
+      pass.last[0] = past + chunk - 1;
+      pass.total[0] = past + chunk;
+      pass.wanted[0] = count - 1;
+      pass.run();
+      this.lengths[slot]! += count;
+      start += count;
+    }
+    return this.#extendLogits;
+  }
+
+  step(tokens: Int32Array): Float32Array {
+    const { batch, lengths } = this;
+    if (tokens.length !== batch) {
+      throw new RangeError(`decoder: ${tokens.length} tokens were given to step, but there are ${batch} slots`);
+    }
+    for (let slot = 0; slot < batch; slot++) if (tokens[slot]! >= 0) this.#checkRoom(slot, 1);
+    const pass = this.#stepPass();
+    let total = 0;
+    for (let slot = 0; slot < batch; slot++) {
+      const length = lengths[slot]!;
+      pass.ids[slot] = tokens[slot]! < 0 ? 0 : this.#token(tokens[slot]!);
+      pass.positions[slot] = Math.min(length, this.maxLength - 1);
+      pass.last[slot] = length;
+      total = Math.max(total, length + 1);
+    }
+    pass.total[0] = total;
+    pass.run();
+    for (let slot = 0; slot < batch; slot++) if (tokens[slot]! >= 0) lengths[slot]!++;
+    return this.#stepLogits;
+  }
+
+  release(): void {
+    for (const pass of this.#bound.values()) pass.release();
+    for (const program of this.#programs.values()) program.dispose();
+    this.#bound.clear();
+    this.#programs.clear();
+    this.#released = true;
+  }
+
+  #stepPass(): BoundPass {
+    return this.#pass('all', this.batch, 1, this.#caches, this.#stepLogits);
+  }
+
+  #slotPass(slot: number, time: number): BoundPass {
+    const part = (cache: Float32Array): Float32Array => {
+      const size = cache.length / this.batch;
+      return cache.subarray(slot * size, (slot + 1) * size);
+    };
+    return this.#pass(`${slot}`, 1, time, this.#caches.map(part), this.#extendLogits);
+  }
+
+  #pass(slots: string, batch: number, time: number, caches: readonly Float32Array[], logits: Float32Array): BoundPass {
+    if (this.#released) throw new Error('this decoder has been released');
+    const key = `${slots}:${time}`;
+    let pass = this.#bound.get(key);
+    if (pass === undefined) {
+      const shape = `${batch}x${time}`;
+      let program = this.#programs.get(shape);
+      if (program === undefined) {
+        program = tracePass(this.#model, batch, time, this.#length, this.#threads);
+        this.#programs.set(shape, program);
+      }
+      pass = new BoundPass(program, batch, time, caches, logits);
+      this.#bound.set(key, pass);
+    }
+    return pass;
+  }
+
+  #check(slot: number): void {
+    if (!Number.isInteger(slot) || slot < 0 || slot >= this.batch) {
+      throw new RangeError(`decoder: there is no slot ${slot} among ${this.batch}`);
+    }
+  }
+
+  #checkRoom(slot: number, count: number): void {
+    const length = this.lengths[slot]!;
+    if (length + count <= this.maxLength) return;
+    throw new RangeError(
+      `decoder: slot ${slot} holds ${length} tokens and takes no ${count} more: its limit is ${this.maxLength}`,
+    );
+  }
+
+  #token(token: number): number {
+    if (Number.isInteger(token) && token >= 0 && token < this.#model.config.vocabSize) return token;
+    throw new RangeError(`decoder: ${token} is no token of a vocabulary of ${this.#model.config.vocabSize}`);
+  }
+}
+
+/** The chunk in which to read the next of `count` tokens into a slot with room for `room`. */
+function chunkFor(count: number, room: number): number {
+  const filled = CHUNKS.find((chunk) => chunk >= count);
+  if (filled !== undefined && filled <= room && filled <= 2 * count) return filled;
+  return CHUNKS.findLast((chunk) => chunk <= count)!;
+}

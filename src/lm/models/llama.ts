@@ -1,0 +1,119 @@
+// Llama (Touvron et al. 2023, arXiv 2302.13971; grouped heads and rope scaling as in Llama 2 and 3): root-mean-square norm before
+// each part, rotary positions, a gated feed-forward part.
+
+import {
+  type Attention,
+  constant,
+  Embedding,
+  GatedMLP,
+  type Heads,
+  Linear,
+  Module,
+  normal,
+  RMSNorm,
+  Rotary,
+} from '../../nn/index.ts';
+import type { Generator } from '../../random/index.ts';
+import type { Tensor } from '../../tensor/index.ts';
+import { CausalLM, type CheckpointRules } from './causal-lm.ts';
+import type { ModelConfig } from './config.ts';
+
+class LlamaAttention extends Module {
+  readonly q_proj: Linear;
+  readonly k_proj: Linear;
+  readonly v_proj: Linear;
+  readonly o_proj: Linear;
+  readonly #heads: Heads;
+
+  constructor(config: ModelConfig, rotary: Rotary, generator: Generator) {
+    super();
+    const { hiddenSize, numHeads, numKeyValueHeads, headDim, attentionBias } = config;
+    const weightInit = normal({ std: config.initializerRange });
+    const options = { bias: attentionBias, weightInit, biasInit: constant(0), generator };
+    this.q_proj = new Linear(hiddenSize, numHeads * headDim, options);
+    this.k_proj = new Linear(hiddenSize, numKeyValueHeads * headDim, options);
+    this.v_proj = new Linear(hiddenSize, numKeyValueHeads * headDim, options);
+    this.o_proj = new Linear(numHeads * headDim, hiddenSize, options);
+    this.#heads = { heads: numHeads, keyValueHeads: numKeyValueHeads, size: headDim, rotary };
+  }
+
+  forward(x: Tensor, attention: Attention): Tensor {
+    const [q, k, v] = [this.q_proj.forward(x), this.k_proj.forward(x), this.v_proj.forward(x)];
+    return this.o_proj.forward(attention.attend(q, k, v, this.#heads));
+  }
+}
+
+class LlamaLayer extends Module {
+  readonly self_attn: LlamaAttention;
+  readonly mlp: GatedMLP;
+  readonly input_layernorm: RMSNorm;
+  readonly post_attention_layernorm: RMSNorm;
+
+  constructor(config: ModelConfig, rotary: Rotary, generator: Generator) {
+    super();
+    const { hiddenSize, intermediateSize, activation, mlpBias: bias, normEpsilon: epsilon } = config;
+    const weightInit = normal({ std: config.initializerRange });
+    this.self_attn = new LlamaAttention(config, rotary, generator);
+    this.mlp = new GatedMLP(hiddenSize, intermediateSize, { activation, bias, weightInit, generator });
+    this.input_layernorm = new RMSNorm(hiddenSize, { epsilon });
+    this.post_attention_layernorm = new RMSNorm(hiddenSize, { epsilon });
+  }
+
+  forward(x: Tensor, attention: Attention): Tensor {
+    const attended = x.add(this.self_attn.forward(this.input_layernorm.forward(x), attention));
+    return attended.add(this.mlp.forward(this.post_attention_layernorm.forward(attended)));
+  }
+}
+
+class LlamaModel extends Module {
+  readonly embed_tokens: Embedding;
+  readonly layers: readonly LlamaLayer[];
+  readonly norm: RMSNorm;
+
+  constructor(config: ModelConfig, generator: Generator) {
+    super();
+    const weightInit = normal({ std: config.initializerRange });
+    const rotary = new Rotary(config.headDim, config.rope);
+    this.embed_tokens = new Embedding(config.vocabSize, config.hiddenSize, { weightInit, generator });
+    this.layers = Array.from({ length: config.numLayers }, () => new LlamaLayer(config, rotary, generator));
+    this.norm = new RMSNorm(config.hiddenSize, { epsilon: config.normEpsilon });
+  }
+
+  forward(ids: Tensor, attention: Attention): Tensor {
+    let x = this.embed_tokens.forward(ids);
+    for (const layer of this.layers) x = layer.forward(x, attention);
+    return this.norm.forward(x);
+  }
+}
+
+/** Llama with its head: transformers' LlamaForCausalLM. */
+export class LlamaForCausalLM extends CausalLM {
+  readonly model: LlamaModel;
+  /** Left out where the head reads the token table. */
+  readonly lm_head: Linear | undefined;
+
+  constructor(config: ModelConfig, generator: Generator) {
+    super(config);
+    this.model = new LlamaModel(config, generator);
+    const weightInit = normal({ std: config.initializerRange });
+    this.lm_head = config.tieWordEmbeddings
+      ? undefined
+      : new Linear(config.hiddenSize, config.vocabSize, { bias: false, weightInit, generator });
+  }
+
+  get checkpoint(): CheckpointRules {
+    return {
+      prefix: 'model.',
+      isTransposed: () => false,
+      isIgnored: (name) => name.endsWith('rotary_emb.inv_freq'),
+    };
+  }
+
+  hidden(ids: Tensor, attention: Attention = this.attentionOver(ids)): Tensor {
+    return this.model.forward(ids, attention);
+  }
+
+  logits(hidden: Tensor): Tensor {
+    return hidden.linear(this.lm_head?.weight ?? this.model.embed_tokens.weight);
+  }
+}
