@@ -21,6 +21,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './onnx/onnx_pb.ts';
+import { inOrder, simplify } from './simplify.ts';
 
 // What ONNX Runtime 1.30 knows in full; newer operator sets change nothing that is used here.
 const IR_VERSION = 10n;
@@ -51,7 +52,8 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
   const emitter = new GraphEmitter(graph);
   const names = new Map<Tensor, string>();
   const inputs: Tensor[] = [];
-  for (const node of inOrder(outputs)) {
+  const simple = simplify(outputs);
+  for (const node of inOrder(simple)) {
     if (node.op === 'leaf') {
       names.set(node, leafName(node, inputs, emitter, names));
     } else if (node.size === 0 && !SEVERAL_OUTPUTS.has(node.op)) {
@@ -68,7 +70,7 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
       );
     }
   }
-  const outputNames = outputs.map((node, i) => {
+  const outputNames = simple.map((node, i) => {
     // Identity: an output may be an input, or stand twice among the outputs.
     graph.node.push(emitter.rawNode('Identity', [names.get(node)!], [`out${i}`]));
     graph.output.push(valueInfo(`out${i}`, node));
@@ -122,28 +124,6 @@ function leafName(leaf: Tensor, inputs: Tensor[], emitter: GraphEmitter, names: 
   return name;
 }
 
-/** All nodes that `outputs` need, each after its inputs. */
-function inOrder(outputs: readonly Tensor[]): Tensor[] {
-  const order: Tensor[] = [];
-  const seen = new Set<Tensor>();
-  const done = new Set<Tensor>();
-  const stack = [...outputs].reverse();
-  while (stack.length > 0) {
-    const node = stack.at(-1)!;
-    if (!seen.has(node)) {
-      seen.add(node);
-      for (let i = node.inputs.length - 1; i >= 0; i--) if (!seen.has(node.inputs[i]!)) stack.push(node.inputs[i]!);
-    } else {
-      stack.pop();
-      if (!done.has(node)) {
-        done.add(node);
-        order.push(node);
-      }
-    }
-  }
-  return order;
-}
-
 class GraphEmitter implements Emitter {
   readonly graph: GraphProto;
   readonly #constants = new Map<string, string>();
@@ -192,7 +172,7 @@ class GraphEmitter implements Emitter {
     const key = `ones[${count}]`;
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
-    const name = this.constant(new Float32Array(count).fill(1), [1, count], 'float32');
+    const name = this.constant(new Float32Array(count).fill(1), [count], 'float32');
     this.#constants.set(key, name);
     return name;
   }

@@ -72,7 +72,12 @@ const none: GradientRule<Op> = (_dy, _y, inputs) => inputs.map(() => null);
 
 const gradientRules: { readonly [K in Op]: GradientRule<K> } = {
   leaf: none,
-  output: none,
+  output: () => {
+    throw new Error(
+      'gradients: the loss depends on a gradient of layerNorm, rmsNorm or crossEntropy, and these have no second ' +
+        'derivatives; write them with mean, sqrt and logSoftmax, or cut the path with stopGradient',
+    );
+  },
   stopGradient: none,
 
   neg: (dy) => [dy.neg()],
@@ -100,7 +105,10 @@ const gradientRules: { readonly [K in Op]: GradientRule<K> } = {
 
   add: (dy, _y, [a, b]) => [unbroadcast(dy, a!.shape), unbroadcast(dy, b!.shape)],
   sub: (dy, _y, [a, b]) => [unbroadcast(dy, a!.shape), unbroadcast(dy.neg(), b!.shape)],
-  mul: (dy, _y, [a, b]) => [unbroadcast(dy.mul(b!), a!.shape), unbroadcast(dy.mul(a!), b!.shape)],
+  mul: (dy, _y, [a, b]) =>
+    a === b
+      ? [dy.mul(a!).mul(2), null]
+      : [unbroadcast(dy.mul(b!), a!.shape), unbroadcast(dy.mul(a!), b!.shape)],
   div: (dy, y, [a, b]) => {
     const da = dy.div(b!);
     return [unbroadcast(da, a!.shape), unbroadcast(da.mul(y).neg(), b!.shape)];
