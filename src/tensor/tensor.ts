@@ -11,16 +11,7 @@ import {
   type TensorData,
   type Typed,
 } from './ops.ts';
-import {
-  broadcastShapes,
-  normalizeAxes,
-  normalizeAxis,
-  type Shape,
-  ShapeError,
-  sameShape,
-  showShape,
-  sizeOf,
-} from './shape.ts';
+import { normalizeAxes, normalizeAxis, type Shape, ShapeError, sameShape, showShape, sizeOf } from './shape.ts';
 
 /** What stands for a tensor in arithmetic: a number takes the other side's element type. */
 export type TensorLike = Tensor | number;
@@ -238,13 +229,8 @@ export class Tensor implements Typed {
     other: Tensor,
     options: { readonly transposeA?: boolean; readonly transposeB?: boolean; readonly alpha?: number } = {},
   ): Tensor {
-    const [a, transposedA] = withoutTranspose(this);
-    const [b, transposedB] = withoutTranspose(other);
-    return makeNode('matmul', [a, b], {
-      transposeA: transposedA !== (options.transposeA ?? false),
-      transposeB: transposedB !== (options.transposeB ?? false),
-      alpha: options.alpha ?? 1,
-    });
+    const { transposeA = false, transposeB = false, alpha = 1 } = options;
+    return makeNode('matmul', [this, other], { transposeA, transposeB, alpha });
   }
   /** `x W^T + b`: `x [.., in]`, `weight [out, in]` (PyTorch's layout), `bias [out]`; gives `[.., out]`. */
   linear(weight: Tensor, bias?: Tensor): Tensor {
@@ -302,9 +288,7 @@ export class Tensor implements Typed {
     if (!full.every((size) => Number.isInteger(size) && size >= 0)) {
       throw new ShapeError(`reshape: ${showShape(this.shape)} cannot become ${showShape(shape)}`);
     }
-    if (sameShape(full, this.shape)) return this;
-    const source = this.op === 'reshape' ? this.inputs[0]! : this;
-    return sameShape(full, source.shape) ? source : makeNode('reshape', [source], { shape: full });
+    return sameShape(full, this.shape) ? this : makeNode('reshape', [this], { shape: full });
   }
   /** Swaps two axes, the last two by default. */
   transpose(axisA = -2, axisB = -1): Tensor {
@@ -517,25 +501,7 @@ function numberLike(op: string, value: number, other: Tensor): Tensor {
 type Binary = 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'minimum' | 'maximum' | 'equal' | 'less' | 'lessEqual';
 
 function binary(op: Binary, a: Tensor, b: TensorLike): Tensor {
-  let [x, y] = pair(op, a, b);
-  const shape = broadcastShapes(x.shape, y.shape, op);
-  x = withoutExpand(x, y, shape);
-  y = withoutExpand(y, x, shape);
-  return makeNode(op, [x, y], {});
-}
-
-/** Stretching that broadcasting does anyway is left out. */
-function withoutExpand(x: Tensor, other: Tensor, shape: Shape): Tensor {
-  if (x.op !== 'expand') return x;
-  const inner = x.inputs[0]!;
-  return sameShape(broadcastShapes(inner.shape, other.shape), shape) ? inner : x;
-}
-
-function withoutTranspose(x: Tensor): [Tensor, boolean] {
-  if (x.op !== 'transpose') return [x, false];
-  const { perm } = attributesOf(x, 'transpose');
-  const swapsLastTwo = perm.every((axis, i) => axis === (i < x.rank - 2 ? i : 2 * x.rank - 3 - i));
-  return swapsLastTwo ? [x.inputs[0]!, true] : [x, false];
+  return makeNode(op, pair(op, a, b), {});
 }
 
 function flatten(data: NestedArray, out: (number | boolean)[]): number[] {
