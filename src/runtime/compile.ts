@@ -112,7 +112,7 @@ export function compile<A extends readonly Tensor[], T extends Tree>(
     return results(entry.bound, entry.program) as Mapped<T, Tensor>;
   };
 
-  const callAsync = (...args: Arguments<A>): Promise<Mapped<T, Tensor>> => {
+  const callAsync = async (args: readonly Tensor[]): Promise<unknown> => {
     const entry = entryFor(args);
     entry.bound ??= entry.program.bind();
     const bound = entry.bound;
@@ -128,7 +128,7 @@ export function compile<A extends readonly Tensor[], T extends Tree>(
       }
     });
     entry.pending = result.catch(() => undefined);
-    return result as Promise<Mapped<T, Tensor>>;
+    return result;
   };
 
   const pinned = (types: readonly Typed[]): Entry<T> => {
@@ -138,7 +138,7 @@ export function compile<A extends readonly Tensor[], T extends Tree>(
   };
 
   const methods: Methods<A, T> = {
-    async: callAsync,
+    async: (...args: Arguments<A>) => callAsync(args) as Promise<Mapped<T, Tensor>>,
     bind: (...types: Types<A>): BoundProgram<T> => pinned(types as readonly Typed[]).program.bind(),
     program: (...types: Types<A>): Program<T> => pinned(types as readonly Typed[]).program,
     dispose(): void {

@@ -112,10 +112,7 @@ function leafName(leaf: Tensor, inputs: Tensor[], emitter: GraphEmitter, names: 
   // Leaves over the same memory are one input.
   const twin = inputs.find((other) => {
     const o = sourceOf(other);
-    return (
-      (source.kind === 'storage' && o.kind === 'storage' && o.storage === source.storage) ||
-      (source.kind === 'argument' && o.kind === 'argument' && o.index === source.index)
-    );
+    return source.kind === 'storage' && o.kind === 'storage' && o.storage === source.storage;
   });
   if (twin !== undefined && twin.shape.join() === leaf.shape.join()) return names.get(twin)!;
   const name = `in${inputs.length}`;
