@@ -1,161 +1,74 @@
-// A policy owns how observations become tensors; algorithms never look at an observation.
+// What algorithms know of a policy. It owns how observations become tensors, and how stored steps are laid out for the graph;
+// an algorithm sees rows: one for each decision.
 
-import { batchSpace, Box, Discrete, flatdim, flatten, iterate, type Space } from '../env/index.ts';
-import { Module } from '../nn/index.ts';
-import type { Generator } from '../random/index.ts';
-import { type BoundProgram, compile } from '../runtime/index.ts';
-import { type Shape, ShapeError, showShape, type Tensor } from '../tensor/index.ts';
-import { type ActionHead, actionHeadFor, type ActionRows } from './action-head.ts';
+import type { Module, Parameter } from '../nn/index.ts';
+import type { Tensor, TensorData, Typed } from '../tensor/index.ts';
 
-/** A network that algorithms train: any module from observations `[batch, inputs]` to outputs `[batch, outputs]`. */
-export interface Network extends Module {
-  forward(observations: Tensor): Tensor;
+/** An episode that ended while it was collected. */
+export interface Episode {
+  /** The undiscounted sum of its rewards. */
+  readonly return: number;
+  /** Its number of steps. */
+  readonly length: number;
+  /** The slot of the vector environment it ran in. */
+  readonly envIndex: number;
+  readonly terminated: boolean;
 }
 
-export interface ActorCriticPolicyOptions {
-  readonly observationSpace: Space;
-  readonly actionSpace: Space;
-  /** Observations to action scores. */
-  readonly actor: Network;
-  /** Observations to values, `[batch, 1]` or `[batch]`. It may share parameters with the actor. */
-  readonly critic: Network;
+/** What every rollout has: one row for each decision of the policy. Policies add how they store what was observed. */
+export interface Steps {
+  /** The step after row `i` of the same environment is row `i + numEnvs`. */
+  readonly numEnvs: number;
+  /** How many rows there are. */
+  readonly rows: number;
+  /** Of the actions taken, when they were taken. */
+  readonly logProbs: Float32Array;
+  readonly rewards: Float64Array;
+  readonly terminated: Uint8Array;
+  readonly truncated: Uint8Array;
+  /** Rows that no action of the policy led from (the step on which an environment resets itself) are 0, and not to be learned from. */
+  readonly valid: Uint8Array;
+  readonly episodes: readonly Episode[];
 }
 
-/** What a policy says of a batch of stored steps, as graphs: each `[batch]`. */
+/** What the critic says of a rollout, row by row. */
+export interface StateValues {
+  /** V(s_t) */
+  readonly values: Float32Array;
+  /** V(s_t+1) of the same episode: of its last observation where it was truncated, and 0 where it terminated. */
+  readonly nextValues: Float32Array;
+}
+
+/** What a policy says of a batch of stored steps, as graphs: each `[entries]`. */
 export interface Evaluation {
   readonly logProbs: Tensor;
   readonly entropies: Tensor;
-  readonly values: Tensor;
+  /** Left out by a policy without a critic. */
+  readonly values?: Tensor | undefined;
 }
 
-/** The policy for observations of fixed size: each is flattened into one row of float32. */
-export class ActorCriticPolicy extends Module {
-  readonly actor: Network;
-  readonly critic: Network;
-  readonly head: ActionHead;
-  /** How many numbers one observation has, flattened. */
-  readonly observationSize: number;
-  readonly #observationSpace: Space;
-  readonly #batchSpaces = new Map<number, Space>();
-  readonly #actors = new Map<number, BoundProgram<Tensor>>();
-  readonly #act;
-  readonly #value;
-
-  constructor({ observationSpace, actionSpace, actor, critic }: ActorCriticPolicyOptions) {
-    super();
-    if (!observationSpace.isNpFlattenable) {
-      throw new TypeError(`observations of ${observationSpace} have no fixed size, which an actor-critic policy needs`);
-    }
-    this.actor = actor;
-    this.critic = critic;
-    this.head = actionHeadFor(actionSpace);
-    this.#observationSpace = observationSpace;
-    this.observationSize = flatdim(observationSpace);
-    this.#act = compile((observations: Tensor) => this.#scores(observations), { threads: 1 });
-    this.#value = compile((observations: Tensor) => this.#values(observations), { threads: 1 });
-  }
-
-  /** Flattens the observations of `numEnvs` environments into rows of `out`, the first at `row`. */
-  encode(observations: unknown, numEnvs: number, out: Float32Array, row = 0): void {
-    const space = this.#observationSpace;
-    const size = this.observationSize;
-    if (space instanceof Box) {
-      out.set(observations as Float32Array, row * size);
-      return;
-    }
-    let batch = this.#batchSpaces.get(numEnvs);
-    if (batch === undefined) {
-      batch = batchSpace(space, numEnvs);
-      this.#batchSpaces.set(numEnvs, batch);
-    }
-    for (const observation of iterate(batch, observations)) this.encodeOne(observation, out, row++);
-  }
-
-  /** Flattens one observation into row `row` of `out`. */
-  encodeOne(observation: unknown, out: Float32Array, row = 0): void {
-    const space = this.#observationSpace;
-    const start = row * this.observationSize;
-    if (space instanceof Discrete) {
-      // What `flatten` does, without its memory for every state there could be.
-      out.fill(0, start, start + space.n);
-      out[start + (observation as number) - space.start] = 1;
-    } else {
-      out.set(flatten(space, observation) as ArrayLike<number>, start);
-    }
-  }
-
-  /**
-   * Decides for each row of `observations`: writes actions and log-probabilities from row `row` on. Without a generator
-   * the likeliest action is taken.
-   */
-  act(
-    observations: Float32Array,
-    actions: ActionRows,
-    logProbs: Float32Array,
-    row: number,
-    generator: Generator | null,
-  ): void {
-    const count = observations.length / this.observationSize;
-    let bound = this.#actors.get(count);
-    if (bound === undefined) {
-      bound = this.#act.bind({ shape: [count, this.observationSize], dtype: 'float32' });
-      this.#actors.set(count, bound);
-    }
-    bound.arguments[0]!.set(observations);
-    bound.run();
-    const outputs = bound.results as Float32Array;
-    for (let i = 0; i < count; i++) {
-      logProbs[row + i] = this.head.sample(outputs, i, actions, row + i, generator);
-    }
-  }
-
-  /** The critic's values of rows of observations, `[rows]`. */
-  values(observations: Float32Array): Float32Array {
-    const rows = observations.length / this.observationSize;
-    const values = new Float32Array(rows);
-    this.#valueProgram ??= this.#value.bind({ shape: [VALUE_ROWS, this.observationSize], dtype: 'float32' });
-    const { arguments: args, results } = this.#valueProgram;
-    for (let first = 0; first < rows; first += VALUE_ROWS) {
-      const count = Math.min(VALUE_ROWS, rows - first);
-      args[0]!.set(observations.subarray(first * this.observationSize, (first + count) * this.observationSize));
-      this.#valueProgram.run();
-      values.set((results as Float32Array).subarray(0, count), first);
-    }
-    return values;
-  }
-  #valueProgram: BoundProgram<Tensor> | undefined;
-
-  /** Builds the graph of what this policy says of stored steps; traced into an algorithm's update. */
-  evaluate(observations: Tensor, actions: Tensor): Evaluation {
-    const distribution = this.head.distribution(this.#scores(observations));
-    return {
-      logProbs: distribution.logProb(actions),
-      entropies: distribution.entropy(),
-      values: this.#values(observations),
-    };
-  }
-
-  #scores(observations: Tensor): Tensor {
-    const scores = this.actor.forward(observations);
-    expectShape('actor', scores, [observations.shape[0]!, this.head.outputSize]);
-    return scores;
-  }
-
-  #values(observations: Tensor): Tensor {
-    const values = this.critic.forward(observations);
-    const rows = observations.shape[0]!;
-    expectShape('critic', values, values.rank === 1 ? [rows] : [rows, 1]);
-    return values.reshape([rows]);
-  }
+/** Stored steps as the inputs of `evaluate`. */
+export interface Layout {
+  /** Shapes and types of the inputs. One program is compiled for each combination, so there should be few. */
+  readonly types: readonly Typed[];
+  /** The row behind each entry of the evaluation; -1 for entries that only fill up the batch. */
+  readonly rows: Int32Array;
+  /** Writes the inputs. */
+  fill(inputs: readonly TensorData[]): void;
 }
 
-/** Values are computed in blocks of this many rows, so that one program serves rollouts of any length. */
-const VALUE_ROWS = 256;
-
-function expectShape(who: string, got: Tensor, wanted: Shape): void {
-  if (showShape(got.shape) !== showShape(wanted)) {
-    throw new ShapeError(
-      `the ${who} gives shape ${showShape(got.shape)} for ${wanted[0]} observations, but ${showShape(wanted)} is needed`,
-    );
-  }
+/** A policy that algorithms can train. `R` is the kind of rollout it makes. */
+export interface Policy<R extends Steps = Steps> extends Module {
+  /** What learns at the actor's rate; all other parameters are the critic's. */
+  actorParameters(): readonly Parameter[];
+  /** How many threads an update's programs use; 1 runs them at once, more leave the event loop free. */
+  readonly threads: number;
+  /** What minibatches are made of, as indices: single rows, or whole sequences of them. */
+  units(rollout: R): Int32Array;
+  /** Lays out the steps of some units, for a batch of `size` units of which the last may be missing. */
+  layout(rollout: R, units: Int32Array, size: number): Layout;
+  /** Builds the graph of what this policy says of inputs that `layout` has laid out. */
+  evaluateLayout(inputs: readonly Tensor[]): Evaluation;
+  /** The critic's values of a whole rollout. @throws Error if there is no critic. */
+  stateValues(rollout: R): StateValues | Promise<StateValues>;
 }

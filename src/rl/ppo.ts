@@ -1,15 +1,14 @@
 // Proximal policy optimisation. Sources: Schulman et al. 2017, arXiv 1707.06347; the details and their names follow
 // Huang et al. 2022, "The 37 Implementation Details of Proximal Policy Optimization", and its reference code, CleanRL.
 
-import { Adam, gradientAssignments, type OptimizerState, type Parameter } from '../nn/index.ts';
+import type { OptimizerState } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
-import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
-import type { Tensor } from '../tensor/index.ts';
 import { gae } from './gae.ts';
-import type { ActionRows } from './action-head.ts';
-import type { ActorCriticPolicy, Evaluation } from './policy.ts';
-import { explainedVariance, type MinibatchMeans, UpdateTotals } from './ppo-metrics.ts';
+import { batchSizeFor } from './minibatches.ts';
+import type { Policy, Steps } from './policy.ts';
 import type { Rollout } from './rollout.ts';
+import { SurrogateOptimizer } from './surrogate.ts';
+import { explainedVariance, type MinibatchMeans, UpdateTotals } from './update-totals.ts';
 
 /** All of it optional. Defaults are CleanRL's unless another source is named. */
 export interface PPOConfig {
@@ -133,101 +132,19 @@ const allowed: Readonly<Record<keyof ResolvedPPOConfig, Rule>> = {
   adamEpsilon: positive,
 };
 
-/** A minibatch, all `[batch]`: what the policy says of it now, and what was known before. */
-export interface LossRows extends Evaluation {
-  readonly oldLogProbs: Tensor;
-  readonly advantages: Tensor;
-  /** `A + eps |A|`. */
-  readonly limits: Tensor;
-  readonly returns: Tensor;
-  readonly oldValues: Tensor;
-  /** Each row's share of the means: 1 / rows, or 0 for a row that only fills up the batch. */
-  readonly weights: Tensor;
-}
-
-/** Equation 9, negated, for gradient descent; the value loss has a factor of 0.5. */
-export function ppoLoss(
-  rows: LossRows,
-  { valueClip, valueCoef, entropyCoef }: Pick<ResolvedPPOConfig, 'valueClip' | 'valueCoef' | 'entropyCoef'>,
-): Tensor {
-  const { logProbs, entropies, values, oldLogProbs, advantages, limits, returns, oldValues, weights } = rows;
-  const mean = (x: Tensor): Tensor => x.mul(weights).sum();
-
-  // Equation 7: min(r A, clip(r, 1 - eps, 1 + eps) A) = min(r A, A + eps |A|); the second is `limits`.
-  const ratio = logProbs.sub(oldLogProbs).exp();
-  const surrogate = mean(ratio.mul(advantages).minimum(limits));
-
-  let squaredErrors = values.sub(returns).square();
-  if (valueClip !== null) {
-    const clipped = oldValues.add(values.sub(oldValues).clip(-valueClip, valueClip));
-    squaredErrors = squaredErrors.maximum(clipped.sub(returns).square());
-  }
-  const valueLoss = mean(squaredErrors).mul(0.5);
-
-  return valueLoss.mul(valueCoef).sub(surrogate).sub(mean(entropies).mul(entropyCoef));
-}
-
-/** The arguments of a minibatch's program, in order. */
-type Batch = readonly [
-  observations: Tensor,
-  actions: Tensor,
-  oldLogProbs: Tensor,
-  advantages: Tensor,
-  limits: Tensor,
-  returns: Tensor,
-  oldValues: Tensor,
-  weights: Tensor,
-];
-
-/** What a minibatch's program gives: `[batch]` each. Gradients it writes in place. */
-type StepResults = {
-  readonly logProbs: Tensor;
-  readonly values: Tensor;
-  readonly entropies: Tensor;
-  readonly gradients: readonly Assignment[];
-};
-
-type BatchMemory = readonly [Float32Array, ActionRows, ...(readonly Float32Array[])] & {
-  readonly [K in 2 | 3 | 4 | 5 | 6 | 7]: Float32Array;
-};
-type StepMemory = { readonly [K in 'logProbs' | 'values' | 'entropies']: Float32Array };
-
 /** The algorithm: give it rollouts, and it improves the policy. */
-export class PPO {
-  readonly policy: ActorCriticPolicy;
+export class PPO<R extends Steps = Rollout> {
+  readonly policy: Policy<R>;
   readonly config: ResolvedPPOConfig;
   readonly #generator: Generator;
-  readonly #optimizer: Adam;
-  readonly #learningRates: readonly number[];
-  readonly #step: Compiled<Batch, StepResults>;
-  readonly #bound = new Map<number, BoundProgram<StepResults>>();
+  readonly #optimizer: SurrogateOptimizer<R>;
 
   /** @param generator the stream that minibatches are shuffled with */
-  constructor(policy: ActorCriticPolicy, config: ResolvedPPOConfig, { generator }: { readonly generator: Generator }) {
+  constructor(policy: Policy<R>, config: ResolvedPPOConfig, { generator }: { readonly generator: Generator }) {
     this.policy = policy;
     this.config = config;
     this.#generator = generator;
-    const actorParameters = new Set([...policy.actor.parameters(), ...policy.head.parameters()]);
-    const trainable = policy.parameters().filter((parameter) => !parameter.frozen);
-    const groups =
-      config.lrActor === config.lrCritic
-        ? [{ parameters: trainable, learningRate: config.lrActor }]
-        : [
-            { parameters: trainable.filter((p) => actorParameters.has(p)), learningRate: config.lrActor },
-            { parameters: trainable.filter((p) => !actorParameters.has(p)), learningRate: config.lrCritic },
-          ].filter(({ parameters }) => parameters.length > 0);
-    this.#optimizer = new Adam(groups, { epsilon: config.adamEpsilon });
-    this.#learningRates = groups.map(({ learningRate }) => learningRate);
-    this.#step = compile((...batch: Batch) => this.#trace(batch, trainable), { threads: 1 });
-  }
-
-  /** The loss of a minibatch as a graph, and its gradients. */
-  #trace(batch: Batch, trainable: readonly Parameter[]): StepResults {
-    const [observations, actions, oldLogProbs, advantages, limits, returns, oldValues, weights] = batch;
-    const evaluation = this.policy.evaluate(observations, actions);
-    const loss = ppoLoss({ ...evaluation, oldLogProbs, advantages, limits, returns, oldValues, weights }, this.config);
-    const { logProbs, values, entropies } = evaluation;
-    return { logProbs, values, entropies, gradients: gradientAssignments(loss, trainable) };
+    this.#optimizer = new SurrogateOptimizer(policy, { ...config, klCoef: 0 });
   }
 
   /**
@@ -236,113 +153,38 @@ export class PPO {
    * @param progress how much of the run is over, 0 to 1, for schedules
    * @throws NonFiniteError if a loss or the gradients' norm is not finite; the weights are still good then.
    */
-  async update(rollout: Rollout, { progress = 0 }: { readonly progress?: number } = {}): Promise<PPOMetrics> {
-    const { config } = this;
-    const values = this.#values(rollout);
-    const { advantages, returns } = gae({ ...rollout, ...values }, config.gamma, config.gaeLambda);
+  async update(rollout: R, { progress = 0 }: { readonly progress?: number } = {}): Promise<PPOMetrics> {
+    const { config, policy } = this;
+    const { values, nextValues } = await policy.stateValues(rollout);
+    const ended = endings(rollout);
+    const { advantages, returns } = gae({ ...rollout, values, nextValues, ended }, config.gamma, config.gaeLambda);
+    const targets = { oldLogProbs: rollout.logProbs, advantages, returns, oldValues: values };
     const left = Math.max(0, 1 - progress);
     const lrFactor = config.lrSchedule === 'linear' ? left : 1;
     const epsClip = config.epsClip * (config.epsClipSchedule === 'linear' ? left : 1);
-    this.#optimizer.groups.forEach((group, i) => {
-      group.learningRate = this.#learningRates[i]! * lrFactor;
-    });
+    const options = { epsLow: epsClip, epsHigh: epsClip, normalizeAdvantages: config.normalizeAdvantages };
+    this.#optimizer.scaleLearningRates(lrFactor);
 
-    const rows = Int32Array.from({ length: rollout.rows }, (_, row) => row).filter((row) => rollout.valid[row] === 1);
-    const parts = config.minibatchSize !== -1 && config.minibatchSize < rollout.rows;
-    const batchSize = parts ? config.minibatchSize : rollout.rows;
-    const program = this.#programFor(parts ? batchSize : roundedUp(batchSize));
     const totals = new UpdateTotals();
+    const units = policy.units(rollout);
+    const size = batchSizeFor(config.minibatchSize, units.length);
     let epochs = 0;
     while (epochs < config.updateEpochs) {
-      this.#generator.shuffle(rows);
-      for (let first = 0; first < rows.length; first += batchSize) {
-        const chosen = rows.subarray(first, first + batchSize);
-        this.#minibatch(program, chosen, rollout, advantages, returns, values.values, epsClip, totals);
+      this.#generator.shuffle(units);
+      for (let first = 0; first < units.length; first += size.taken) {
+        const layout = policy.layout(rollout, units.subarray(first, first + size.taken), size.filled);
+        await this.#optimizer.step(layout, targets, options, totals);
       }
       epochs++;
       if (config.targetKl !== null && totals.takeEpochKl() > config.targetKl) break;
     }
     return {
       ...totals.means(),
-      explainedVariance: explainedVariance(values.values, returns, rollout.valid),
+      explainedVariance: explainedVariance(values, returns, rollout.valid),
       learningRate: config.lrActor * lrFactor,
       epsClip,
       epochs,
     };
-  }
-
-  #values(rollout: Rollout): { values: Float32Array; nextValues: Float32Array; ended: Uint8Array } {
-    const { policy } = this;
-    const { rows, numEnvs, valid } = rollout;
-    const values = policy.values(rollout.observations);
-    const last = policy.values(rollout.nextObservations);
-    const nextValues = new Float32Array(rows);
-    nextValues.set(values.subarray(numEnvs));
-    nextValues.set(last, rows - numEnvs);
-    const ended = new Uint8Array(rows);
-    for (let row = 0; row < rows; row++) {
-      if (rollout.terminated[row]) nextValues[row] = 0;
-      // A row on which an environment only reset itself stands between two episodes.
-      ended[row] = rollout.terminated[row] || rollout.truncated[row] || !valid[row] ? 1 : 0;
-    }
-    const finalValues = policy.values(rollout.finalObservations);
-    rollout.finalRows.forEach((row, i) => {
-      nextValues[row] = finalValues[i]!;
-    });
-    return { values, nextValues, ended };
-  }
-
-  /** One gradient step on the given rows, as many as the program takes or fewer. */
-  #minibatch(
-    program: BoundProgram<StepResults>,
-    rows: Int32Array,
-    rollout: Rollout,
-    advantages: Float32Array,
-    returns: Float32Array,
-    oldValues: Float32Array,
-    epsClip: number,
-    totals: UpdateTotals,
-  ): void {
-    const count = rows.length;
-    const memory = program.arguments as BatchMemory;
-    const [observations, actions, oldLogProbs, normalized, limits, targets, before, weights] = memory;
-    copyRows(rollout.observations, this.policy.observationSize, rows, observations);
-    copyRows(rollout.actions, this.policy.head.actionSize, rows, actions);
-    const { mean, scale } = this.config.normalizeAdvantages ? standardizer(advantages, rows) : { mean: 0, scale: 1 };
-    for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
-      const advantage = (advantages[row]! - mean) * scale;
-      oldLogProbs[i] = rollout.logProbs[row]!;
-      normalized[i] = advantage;
-      limits[i] = advantage + epsClip * Math.abs(advantage);
-      targets[i] = returns[row]!;
-      before[i] = oldValues[row]!;
-      weights[i] = 1 / count;
-    }
-    if (count < weights.length) {
-      // Fill up with copies of the first row, so that nothing stale comes in, and let them count for nothing.
-      for (const column of memory) repeatFirstRow(column, column.length / weights.length, count);
-      weights.fill(0, count);
-    }
-    program.run();
-    const { logProbs, values, entropies } = program.results as unknown as StepMemory;
-    const seen = { logProbs, values, entropies, oldLogProbs, advantages: normalized, limits };
-    totals.add({ ...seen, returns: targets, oldValues: before }, count, epsClip, this.config.valueClip);
-    const { gradNorm } = this.#optimizer.step({ maxGradNorm: this.config.maxGradNorm ?? Number.POSITIVE_INFINITY });
-    totals.addGradNorm(gradNorm!);
-  }
-
-  #programFor(count: number): BoundProgram<StepResults> {
-    let program = this.#bound.get(count);
-    if (program === undefined) {
-      const float = (...shape: number[]) => ({ shape, dtype: 'float32' as const });
-      const { head, observationSize } = this.policy;
-      const actions = { shape: [count, ...head.actionShape], dtype: head.actionType };
-      const row = float(count);
-      program = this.#step.bind(float(count, observationSize), actions, row, row, row, row, row, row);
-      this.#bound.set(count, program);
-    }
-    return program;
   }
 
   /** The optimizer's moments and counters, for checkpoints. */
@@ -355,37 +197,7 @@ export class PPO {
   }
 }
 
-/**
- * A length of at least `rows`, of which there are eight between a power of two and the next: rollouts of many lengths then
- * share few programs.
- */
-function roundedUp(rows: number): number {
-  const unit = Math.max(1, 2 ** (Math.floor(Math.log2(rows)) - 3));
-  return unit * Math.ceil(rows / unit);
-}
-
-/** Copies the first row of a matrix of `size` columns into all rows from `from` on. */
-function repeatFirstRow(matrix: ActionRows, size: number, from: number): void {
-  for (let start = from * size; start < matrix.length; start += size) matrix.copyWithin(start, 0, size);
-}
-
-/** Copies the chosen rows of a matrix of `size` columns, one after another. */
-function copyRows(from: ActionRows, size: number, rows: Int32Array, to: ActionRows): void {
-  let next = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const start = rows[i]! * size;
-    for (let k = 0; k < size; k++) to[next++] = from[start + k]!;
-  }
-}
-
-/** The mean of the chosen values, and 1 / (their unbiased standard deviation + 1e-8). A single value is left alone. */
-function standardizer(values: Float32Array, rows: Int32Array): { mean: number; scale: number } {
-  const count = rows.length;
-  if (count < 2) return { mean: 0, scale: 1 };
-  let sum = 0;
-  for (let i = 0; i < count; i++) sum += values[rows[i]!]!;
-  const mean = sum / count;
-  let squares = 0;
-  for (let i = 0; i < count; i++) squares += (values[rows[i]!]! - mean) ** 2;
-  return { mean, scale: 1 / (Math.sqrt(squares / (count - 1)) + 1e-8) };
+/** Where nothing may flow back: an episode's end, and a row on which an environment only reset itself, between two episodes. */
+function endings({ rows, terminated, truncated, valid }: Steps): Uint8Array {
+  return Uint8Array.from({ length: rows }, (_, row) => (terminated[row] || truncated[row] || !valid[row] ? 1 : 0));
 }

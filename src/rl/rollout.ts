@@ -3,40 +3,20 @@
 import type { AutoresetMode, Info, VectorEnv } from '../env/index.ts';
 import type { Generator } from '../random/index.ts';
 import type { ActionRows } from './action-head.ts';
-import type { ActorCriticPolicy } from './policy.ts';
-
-/** An episode that ended while it was collected. */
-export interface Episode {
-  /** The undiscounted sum of its rewards. */
-  readonly return: number;
-  /** Its number of steps. */
-  readonly length: number;
-  /** The slot of the vector environment it ran in. */
-  readonly envIndex: number;
-  readonly terminated: boolean;
-}
+import type { ActorCriticPolicy } from './actor-critic-policy.ts';
+import type { Episode, Steps } from './policy.ts';
 
 /** What was seen, time-major: row `t * numEnvs + i` is step `t` of environment `i`. */
-export interface Rollout {
-  readonly numEnvs: number;
-  /** Rows: steps times environments. */
-  readonly rows: number;
+export interface Rollout extends Steps {
   /** `[rows, observationSize]` */
   readonly observations: Float32Array;
   readonly actions: ActionRows;
-  readonly logProbs: Float32Array;
-  readonly rewards: Float64Array;
-  readonly terminated: Uint8Array;
-  readonly truncated: Uint8Array;
-  /** Rows that no action of the policy led from (the step on which an environment resets itself) are 0, and not to be learned from. */
-  readonly valid: Uint8Array;
   /** Observations at the end of truncated episodes, whose values stand in for what was cut off. `[ends, observationSize]` */
   readonly finalObservations: Float32Array;
   /** The row of each of `finalObservations`. */
   readonly finalRows: readonly number[];
   /** Where the next step starts, `[numEnvs, observationSize]`. */
   readonly nextObservations: Float32Array;
-  readonly episodes: readonly Episode[];
 }
 
 /** Called after every step: everything as the vector environment gave it. Return false to end the rollout here. */

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gradientAssignments, Parameter } from '../../src/nn/index.ts';
 import { Categorical } from '../../src/rl/index.ts';
-import { ppoLoss } from '../../src/rl/ppo.ts';
-import { explainedVariance, UpdateTotals } from '../../src/rl/ppo-metrics.ts';
+import { surrogateLoss } from '../../src/rl/surrogate.ts';
+import { explainedVariance, UpdateTotals } from '../../src/rl/update-totals.ts';
 import { compile } from '../../src/runtime/index.ts';
 import { full, tensor, type Tensor } from '../../src/tensor/index.ts';
 import { expectClose, recorded } from './recorded.ts';
@@ -59,9 +59,10 @@ describe('as PyTorch', () => {
         values,
       };
       const constants = Object.fromEntries(Object.entries(columns).map(([name, data]) => [name, tensor(data)]));
-      const loss = ppoLoss(
-        { ...evaluation, ...(constants as Record<keyof typeof columns, Tensor>), weights: full([rows], 1 / rows) },
-        { valueClip, valueCoef, entropyCoef },
+      const known = constants as Record<keyof typeof columns, Tensor>;
+      const loss = surrogateLoss(
+        { ...evaluation, ...known, referenceLogProbs: known.oldLogProbs, weights: full([rows], 1 / rows) },
+        { valueClip, valueCoef, entropyCoef, klCoef: 0 },
       );
       return { ...evaluation, loss, gradients: gradientAssignments(loss, [logits, values]) };
     });
@@ -77,7 +78,8 @@ describe('as PyTorch', () => {
       values: values.storage.data,
       ...columns,
     };
-    totals.add(seen, rows, clipCoef, valueClip);
+    const weights = new Float32Array(rows).fill(1 / rows);
+    totals.add({ ...seen, weights }, { epsLow: clipCoef, epsHigh: clipCoef }, valueClip);
     for (const [name, value] of Object.entries(totals.means())) {
       if (name in expected) expect(value, name).toBeCloseTo(expected[name as 'loss'], 6);
     }
@@ -115,11 +117,17 @@ describe('min(r A, A + eps |A|)', () => {
         const advantages = tensor(rows.map(([, advantage]) => advantage));
         const limits = tensor(rows.map(([, advantage]) => advantage + clip * Math.abs(advantage)));
         const loss = compile(() => {
-          const others = { entropies: zero, values: zero, oldLogProbs: zero, returns: zero, oldValues: zero };
+          const others = {
+            entropies: zero,
+            oldLogProbs: zero,
+            returns: zero,
+            oldValues: zero,
+            referenceLogProbs: zero,
+          };
           const weights = full([rows.length], 1);
-          const total = ppoLoss(
+          const total = surrogateLoss(
             { ...others, logProbs, advantages, limits, weights },
-            { valueClip: null, valueCoef: 0, entropyCoef: 0 },
+            { valueClip: null, valueCoef: 0, entropyCoef: 0, klCoef: 0 },
           );
           return { total, gradients: gradientAssignments(total, [logProbs]) };
         })().total.item();

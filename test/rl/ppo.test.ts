@@ -10,7 +10,7 @@ import {
   resolvePPOConfig,
   type Rollout,
 } from '../../src/rl/index.ts';
-import { ppoLoss } from '../../src/rl/ppo.ts';
+import { surrogateLoss } from '../../src/rl/surrogate.ts';
 import { compile, engine } from '../../src/runtime/index.ts';
 import { full, tensor, type Tensor } from '../../src/tensor/index.ts';
 import { learnerFor, policyFor, vectorOf, weightsOf } from './agents.ts';
@@ -265,9 +265,9 @@ describe('parameters', () => {
     const parameters = policy.parameters();
     const program = compile(() => {
       const evaluation = policy.evaluate(observations, actions);
-      const loss = ppoLoss(
-        { ...evaluation, ...columns, oldLogProbs, weights: full([rows], 1 / rows) },
-        { valueClip: null, valueCoef: 0.5, entropyCoef: 0.1 },
+      const loss = surrogateLoss(
+        { ...evaluation, ...columns, oldLogProbs, referenceLogProbs: oldLogProbs, weights: full([rows], 1 / rows) },
+        { valueClip: null, valueCoef: 0.5, entropyCoef: 0.1, klCoef: 0 },
       );
       return { loss, gradients: gradientAssignments(loss, parameters) };
     });

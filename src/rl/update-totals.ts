@@ -1,4 +1,4 @@
-// The numbers a PPO update reports, computed from what its minibatches saw.
+// The numbers an update reports, computed from what its minibatches saw.
 
 /** Thrown before a bad number can reach the weights. */
 export class NonFiniteError extends Error {
@@ -18,7 +18,8 @@ export class NonFiniteError extends Error {
 /** One minibatch, row by row. */
 export interface MinibatchRows {
   readonly logProbs: Float32Array;
-  readonly values: Float32Array;
+  /** Left out without a critic. */
+  readonly values?: Float32Array | undefined;
   readonly entropies: Float32Array;
   readonly oldLogProbs: Float32Array;
   readonly advantages: Float32Array;
@@ -26,6 +27,8 @@ export interface MinibatchRows {
   readonly limits: Float32Array;
   readonly returns: Float32Array;
   readonly oldValues: Float32Array;
+  /** Each entry's share of the means; 0 for one that only fills up the batch. */
+  readonly weights: Float32Array;
 }
 
 /**
@@ -63,34 +66,39 @@ export class UpdateTotals {
   #epochMinibatches = 0;
 
   /**
-   * Adds a minibatch, the first `count` of the rows, before its gradients are applied.
+   * Adds a minibatch, before its gradients are applied.
    *
    * @throws NonFiniteError if a loss is not finite
    */
-  add(rows: MinibatchRows, count: number, epsClip: number, valueClip: number | null): void {
-    let [policy, value, entropy, kl, oldKl, clipped] = [0, 0, 0, 0, 0, 0];
-    for (let i = 0; i < count; i++) {
+  add(rows: MinibatchRows, { epsLow, epsHigh }: { epsLow: number; epsHigh: number }, valueClip: number | null): void {
+    let [policy, value, entropy, kl, oldKl, clipped, count] = [0, 0, 0, 0, 0, 0, 0];
+    const { values, weights } = rows;
+    for (let i = 0; i < weights.length; i++) {
+      if (weights[i] === 0) continue;
+      count++;
       const logRatio = rows.logProbs[i]! - rows.oldLogProbs[i]!;
       const ratio = Math.exp(logRatio);
-      policy -= Math.min(ratio * rows.advantages[i]!, rows.limits[i]!);
-      const error = rows.values[i]! - rows.returns[i]!;
-      let squared = error * error;
-      if (valueClip !== null) {
-        const old = rows.oldValues[i]!;
-        const near = old + Math.min(valueClip, Math.max(-valueClip, rows.values[i]! - old)) - rows.returns[i]!;
-        squared = Math.max(squared, near * near);
+      policy -= weights[i]! * Math.min(ratio * rows.advantages[i]!, rows.limits[i]!);
+      if (values !== undefined) {
+        const error = values[i]! - rows.returns[i]!;
+        let squared = error * error;
+        if (valueClip !== null) {
+          const old = rows.oldValues[i]!;
+          const near = old + Math.min(valueClip, Math.max(-valueClip, values[i]! - old)) - rows.returns[i]!;
+          squared = Math.max(squared, near * near);
+        }
+        value += squared;
       }
-      value += squared;
       entropy += rows.entropies[i]!;
       kl += ratio - 1 - logRatio;
       oldKl -= logRatio;
-      if (Math.abs(ratio - 1) > epsClip) clipped++;
+      if (ratio - 1 > epsHigh || 1 - ratio > epsLow) clipped++;
     }
-    requireFinite('policyLoss', policy / count);
+    requireFinite('policyLoss', policy);
     requireFinite('valueLoss', value / count);
     requireFinite('entropy', entropy / count);
     this.#minibatches++;
-    this.#policyLoss += policy / count;
+    this.#policyLoss += policy;
     this.#valueLoss += (0.5 * value) / count;
     this.#entropy += entropy / count;
     this.#approxKl += kl / count;

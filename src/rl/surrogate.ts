@@ -1,0 +1,251 @@
+// The clipped surrogate objective, and gradient steps on it: what PPO and its critic-free successors share.
+
+import { Adam, gradientAssignments, type OptimizerState } from '../nn/index.ts';
+import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
+import type { Tensor, TensorData, Typed } from '../tensor/index.ts';
+import type { Evaluation, Layout, Policy, Steps } from './policy.ts';
+import type { UpdateTotals } from './update-totals.ts';
+
+/** What the objective and its optimizer are told. */
+export interface SurrogateSettings {
+  readonly lrActor: number;
+  readonly lrCritic: number;
+  /** Weight of the value loss; 0 leaves it out. */
+  readonly valueCoef: number;
+  readonly valueClip: number | null;
+  /** Weight of the entropy bonus. */
+  readonly entropyCoef: number;
+  /** Weight of the divergence from a reference policy in the loss; 0 leaves it out. */
+  readonly klCoef: number;
+  readonly maxGradNorm: number | null;
+  readonly adamEpsilon: number;
+}
+
+/** A minibatch, all `[entries]`: what the policy says of it now, and what was known before. */
+export interface LossRows extends Evaluation {
+  readonly oldLogProbs: Tensor;
+  readonly advantages: Tensor;
+  /** `A + eps |A|`. */
+  readonly limits: Tensor;
+  readonly returns: Tensor;
+  readonly oldValues: Tensor;
+  /** Log-probabilities of the reference policy. */
+  readonly referenceLogProbs: Tensor;
+  /** Each row's share of the means: 1 / rows, or 0 for an entry that only fills up the batch. */
+  readonly weights: Tensor;
+}
+
+/** PPO's equation 9, negated, for gradient descent; the value loss has a factor of 0.5. */
+export function surrogateLoss(
+  rows: LossRows,
+  settings: Pick<SurrogateSettings, 'valueClip' | 'valueCoef' | 'entropyCoef' | 'klCoef'>,
+): Tensor {
+  const { logProbs, entropies, values, oldLogProbs, advantages, limits, weights } = rows;
+  const { valueClip, valueCoef, entropyCoef, klCoef } = settings;
+  const mean = (x: Tensor): Tensor => x.mul(weights).sum();
+
+  // Equation 7: min(r A, clip(r, 1 - eps, 1 + eps) A) = min(r A, A + eps |A|); the second is `limits`.
+  const ratio = logProbs.sub(oldLogProbs).exp();
+  let loss = mean(ratio.mul(advantages).minimum(limits)).neg();
+
+  if (values !== undefined && valueCoef !== 0) {
+    const { returns, oldValues } = rows;
+    let squaredErrors = values.sub(returns).square();
+    if (valueClip !== null) {
+      const clipped = oldValues.add(values.sub(oldValues).clip(-valueClip, valueClip));
+      squaredErrors = squaredErrors.maximum(clipped.sub(returns).square());
+    }
+    loss = mean(squaredErrors)
+      .mul(0.5 * valueCoef)
+      .add(loss);
+  }
+  if (entropyCoef !== 0) loss = loss.sub(mean(entropies).mul(entropyCoef));
+  if (klCoef !== 0) {
+    // Schulman's k3 estimate of KL(policy, reference), as in GRPO: exp(d) - d - 1 with d = log reference - log policy.
+    const difference = rows.referenceLogProbs.sub(logProbs);
+    loss = loss.add(mean(difference.exp().sub(difference).sub(1)).mul(klCoef));
+  }
+  return loss;
+}
+
+/** What is known of each row of a rollout when the update begins. */
+export interface RowTargets {
+  readonly oldLogProbs: Float32Array;
+  readonly advantages: Float32Array;
+  /** What the critic learns; left out without one. */
+  readonly returns?: Float32Array | undefined;
+  readonly oldValues?: Float32Array | undefined;
+  readonly referenceLogProbs?: Float32Array | undefined;
+  /** Each row's weight in the loss, in any unit; a minibatch is scaled to its own sum. Default: all equal. */
+  readonly weights?: Float32Array | undefined;
+  /** Divides the summed weights instead of their own sum, for losses that are not means. */
+  readonly weightTotal?: number | undefined;
+}
+
+/** How one minibatch is taken. */
+export interface MinibatchOptions {
+  /** How far a ratio may fall, for negative advantages. */
+  readonly epsLow: number;
+  /** How far a ratio may rise, for positive advantages. */
+  readonly epsHigh: number;
+  /** Normalise the minibatch's advantages to mean 0 and deviation 1. */
+  readonly normalizeAdvantages: boolean;
+}
+
+/** What a minibatch's program gives: `[entries]` each. Gradients it writes in place. */
+type StepResults = {
+  readonly logProbs: Tensor;
+  readonly entropies: Tensor;
+  readonly values: Tensor | readonly [];
+  readonly gradients: readonly Assignment[];
+};
+
+/** The arguments after the policy's own, in order. */
+const COLUMNS = [
+  'oldLogProbs',
+  'advantages',
+  'limits',
+  'returns',
+  'oldValues',
+  'referenceLogProbs',
+  'weights',
+] as const;
+type Columns = { readonly [K in (typeof COLUMNS)[number]]: Float32Array };
+
+/** Gradient steps on the clipped surrogate, over any policy. */
+export class SurrogateOptimizer<R extends Steps> {
+  readonly #policy: Policy<R>;
+  readonly #settings: SurrogateSettings;
+  readonly #optimizer: Adam;
+  readonly #learningRates: readonly number[];
+  readonly #step: Compiled<Tensor[], StepResults>;
+  readonly #bound = new Map<string, BoundProgram<StepResults>>();
+
+  constructor(policy: Policy<R>, settings: SurrogateSettings) {
+    this.#policy = policy;
+    this.#settings = settings;
+    const { lrActor, lrCritic, adamEpsilon } = settings;
+    const actor = new Set(policy.actorParameters());
+    const trainable = policy.parameters().filter((parameter) => !parameter.frozen);
+    const groups =
+      lrActor === lrCritic
+        ? [{ parameters: trainable, learningRate: lrActor }]
+        : [
+            { parameters: trainable.filter((parameter) => actor.has(parameter)), learningRate: lrActor },
+            { parameters: trainable.filter((parameter) => !actor.has(parameter)), learningRate: lrCritic },
+          ].filter(({ parameters }) => parameters.length > 0);
+    this.#optimizer = new Adam(groups, { epsilon: adamEpsilon });
+    this.#learningRates = groups.map(({ learningRate }) => learningRate);
+    this.#step = compile(
+      (...args: Tensor[]): StepResults => {
+        const inputs = args.slice(0, -COLUMNS.length);
+        const columns = Object.fromEntries(COLUMNS.map((name, i) => [name, args[inputs.length + i]!]));
+        const evaluation = policy.evaluateLayout(inputs);
+        const loss = surrogateLoss({ ...evaluation, ...(columns as Omit<LossRows, keyof Evaluation>) }, settings);
+        const { logProbs, entropies, values = [] as const } = evaluation;
+        return { logProbs, entropies, values, gradients: gradientAssignments(loss, trainable) };
+      },
+      { threads: policy.threads },
+    );
+  }
+
+  /** Multiplies the learning rates for the steps to come. */
+  scaleLearningRates(factor: number): void {
+    this.#optimizer.groups.forEach((group, i) => {
+      group.learningRate = this.#learningRates[i]! * factor;
+    });
+  }
+
+  /** One gradient step. @throws NonFiniteError before a bad number reaches the weights */
+  async step(layout: Layout, targets: RowTargets, options: MinibatchOptions, totals: UpdateTotals): Promise<void> {
+    const program = this.#programFor(layout);
+    const inputs = program.arguments.slice(0, layout.types.length);
+    layout.fill(inputs);
+    const columns = columnsOf(program.arguments, layout.types.length);
+    fillColumns(columns, layout.rows, targets, options);
+    if (this.#policy.threads === 1) program.run();
+    else await program.runAsync();
+    const { logProbs, entropies, values } = program.results as unknown as StepMemory;
+    const { valueClip, maxGradNorm } = this.#settings;
+    totals.add(
+      { ...columns, logProbs, entropies, values: values.length === 0 ? undefined : values },
+      options,
+      valueClip,
+    );
+    const { gradNorm } = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY });
+    totals.addGradNorm(gradNorm!);
+  }
+
+  #programFor({ types, rows }: Layout): BoundProgram<StepResults> {
+    const key = types.map(({ shape, dtype }) => `${dtype}${shape.join('x')}`).join();
+    let program = this.#bound.get(key);
+    if (program === undefined) {
+      const column: Typed = { shape: [rows.length], dtype: 'float32' };
+      program = this.#step.bind(...types, ...COLUMNS.map(() => column));
+      this.#bound.set(key, program);
+    }
+    return program;
+  }
+
+  /** The optimizer's moments and counters, for checkpoints. */
+  stateDict(): OptimizerState {
+    return this.#optimizer.stateDict();
+  }
+
+  loadStateDict(state: OptimizerState): void {
+    this.#optimizer.loadStateDict(state);
+  }
+}
+
+type StepMemory = { readonly [K in 'logProbs' | 'entropies' | 'values']: Float32Array };
+
+function columnsOf(memory: readonly TensorData[], first: number): Columns {
+  return {
+    oldLogProbs: memory[first] as Float32Array,
+    advantages: memory[first + 1] as Float32Array,
+    limits: memory[first + 2] as Float32Array,
+    returns: memory[first + 3] as Float32Array,
+    oldValues: memory[first + 4] as Float32Array,
+    referenceLogProbs: memory[first + 5] as Float32Array,
+    weights: memory[first + 6] as Float32Array,
+  };
+}
+
+/** Brings what is known of the rows behind a layout's entries into the program's memory. */
+function fillColumns(columns: Columns, rows: Int32Array, targets: RowTargets, options: MinibatchOptions): void {
+  const { oldLogProbs, advantages, returns, oldValues, referenceLogProbs, weights } = targets;
+  const { epsLow, epsHigh } = options;
+  const { mean, scale } = options.normalizeAdvantages ? standardizer(advantages, rows) : { mean: 0, scale: 1 };
+  let total = 0;
+  for (let i = 0; i < rows.length; i++) if (rows[i]! >= 0) total += weights === undefined ? 1 : weights[rows[i]!]!;
+  const share = 1 / (targets.weightTotal ?? total);
+  // Entries without a row repeat the first one's numbers and count for nothing, so that nothing stale comes in.
+  const first = Math.max(0, rows.find((row) => row >= 0) ?? 0);
+  for (let i = 0; i < rows.length; i++) {
+    const known = rows[i]! >= 0;
+    const row = known ? rows[i]! : first;
+    const advantage = (advantages[row]! - mean) * scale;
+    columns.oldLogProbs[i] = oldLogProbs[row]!;
+    columns.advantages[i] = advantage;
+    columns.limits[i] = advantage >= 0 ? (1 + epsHigh) * advantage : (1 - epsLow) * advantage;
+    columns.weights[i] = known ? share * (weights === undefined ? 1 : weights[row]!) : 0;
+    if (returns !== undefined) columns.returns[i] = returns[row]!;
+    if (oldValues !== undefined) columns.oldValues[i] = oldValues[row]!;
+    if (referenceLogProbs !== undefined) columns.referenceLogProbs[i] = referenceLogProbs[row]!;
+  }
+}
+
+/** The mean of the chosen values, and 1 / (their unbiased standard deviation + 1e-8). A single value is left alone. */
+function standardizer(values: Float32Array, rows: Int32Array): { mean: number; scale: number } {
+  let [count, sum] = [0, 0];
+  for (let i = 0; i < rows.length; i++) {
+    if (rows[i]! < 0) continue;
+    count++;
+    sum += values[rows[i]!]!;
+  }
+  if (count < 2) return { mean: 0, scale: 1 };
+  const mean = sum / count;
+  let squares = 0;
+  for (let i = 0; i < rows.length; i++) if (rows[i]! >= 0) squares += (values[rows[i]!]! - mean) ** 2;
+  return { mean, scale: 1 / (Math.sqrt(squares / (count - 1)) + 1e-8) };
+}
