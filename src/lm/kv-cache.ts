@@ -44,6 +44,13 @@ export interface Decoder {
    */
   extend(slot: number, tokens: ArrayLike<number>): Float32Array;
   /**
+   * Fills all slots at once, each with a prompt of its own; faster than `extend` one by one. What they held is forgotten.
+   *
+   * @param prompts one for each slot, of one or more tokens.
+   * @returns the scores of each slot's next token, `[batch * vocabSize]`; valid until the next call of this decoder.
+   */
+  prefill(prompts: readonly ArrayLike<number>[]): Float32Array;
+  /**
    * Appends one token to every slot at once.
    *
    * @param tokens one for each slot; -1 leaves a slot as it is.
@@ -58,6 +65,9 @@ export interface Decoder {
 /** Lengths for which there are programs that read a prompt; one between them is filled up to the next. */
 const CHUNKS = [1, 8, 32, 128, 512] as const;
 
+/** The most tokens that go through a pass over all slots: more cost memory and gain no speed. */
+const MOST_ROWS = 4096;
+
 /** What a pass returns: scores, and the caches with the new tokens in them. */
 interface PassResult {
   readonly [key: string]: Tensor | readonly Tensor[];
@@ -66,13 +76,19 @@ interface PassResult {
 }
 
 /** A native program that takes `time` new tokens through `batch` slots. */
-function tracePass(model: Decodable, batch: number, time: number, length: number, threads: number) {
+function tracePass(
+  model: Decodable,
+  batch: number,
+  time: number,
+  length: number,
+  threads: number,
+): Program<PassResult> {
   const { numLayers, numKeyValueHeads, headDim, hiddenSize } = model.config;
   const ids = argument(0, [batch, time], 'int32');
   const positions = argument(1, [batch, time], 'int32');
   const last = argument(2, [batch], 'int32');
   const total = argument(3, [], 'int32');
-  const wanted = argument(4, [1], 'int32');
+  const wanted = argument(4, [batch], 'int32');
   const shape = [batch, numKeyValueHeads, length, cachedHeadSize(headDim)];
   const caches = Array.from({ length: 2 * numLayers }, (_, i) => argument(5 + i, shape, 'float32'));
   const attention = new CachedAttention({
@@ -98,7 +114,7 @@ class BoundPass {
   readonly positions: Int32Array;
   readonly last: Int32Array;
   readonly total = allocate('int32', 1) as Int32Array;
-  readonly wanted = allocate('int32', 1) as Int32Array;
+  readonly wanted: Int32Array;
   readonly logits: Float32Array;
   readonly #bound: BoundProgram<PassResult>;
 
@@ -112,6 +128,7 @@ class BoundPass {
     this.ids = allocate('int32', batch * time) as Int32Array;
     this.positions = allocate('int32', batch * time) as Int32Array;
     this.last = allocate('int32', batch) as Int32Array;
+    this.wanted = allocate('int32', batch) as Int32Array;
     this.logits = logits;
     this.#bound = program.bind({
       arguments: [this.ids, this.positions, this.last, this.total, this.wanted, ...caches],
@@ -209,13 +226,48 @@ export class KeyValueDecoder implements Decoder {
     return this.#extendLogits;
   }
 
+  prefill(prompts: readonly ArrayLike<number>[]): Float32Array {
+    const { batch, lengths, maxLength } = this;
+    if (prompts.length !== batch) {
+      throw new RangeError(`decoder: ${prompts.length} prompts were given to prefill, but there are ${batch} slots`);
+    }
+    lengths.fill(0);
+    prompts.forEach((prompt, slot) => {
+      if (prompt.length === 0) throw new RangeError(`decoder: no tokens were given for slot ${slot}`);
+      this.#checkRoom(slot, prompt.length);
+    });
+    const longest = Math.max(...prompts.map((prompt) => prompt.length));
+    const chunk = CHUNKS.find((size) => size >= longest && size <= maxLength);
+    const tokens = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
+    if (chunk === undefined || chunk * batch > MOST_ROWS || chunk * batch > 4 * tokens) {
+      const { vocabSize } = this.#model.config;
+      prompts.forEach((prompt, slot) => this.#stepLogits.set(this.extend(slot, prompt), slot * vocabSize));
+      return this.#stepLogits;
+    }
+    const pass = this.#pass('all', batch, chunk, this.#caches, this.#stepLogits);
+    prompts.forEach((prompt, slot) => {
+      for (let i = 0; i < chunk; i++) {
+        pass.ids[slot * chunk + i] = i < prompt.length ? this.#token(prompt[i]!) : 0;
+        pass.positions[slot * chunk + i] = i;
+      }
+      pass.wanted[slot] = slot * chunk + prompt.length - 1;
+    });
+    pass.last.fill(chunk - 1);
+    pass.total[0] = chunk;
+    pass.run();
+    prompts.forEach((prompt, slot) => {
+      lengths[slot] = prompt.length;
+    });
+    return this.#stepLogits;
+  }
+
   step(tokens: Int32Array): Float32Array {
     const { batch, lengths } = this;
     if (tokens.length !== batch) {
       throw new RangeError(`decoder: ${tokens.length} tokens were given to step, but there are ${batch} slots`);
     }
     for (let slot = 0; slot < batch; slot++) if (tokens[slot]! >= 0) this.#checkRoom(slot, 1);
-    const pass = this.#stepPass();
+    const pass = this.#pass('all', batch, 1, this.#caches, this.#stepLogits);
     let total = 0;
     for (let slot = 0; slot < batch; slot++) {
       const length = lengths[slot]!;
@@ -236,10 +288,6 @@ export class KeyValueDecoder implements Decoder {
     this.#bound.clear();
     this.#programs.clear();
     this.#released = true;
-  }
-
-  #stepPass(): BoundPass {
-    return this.#pass('all', this.batch, 1, this.#caches, this.#stepLogits);
   }
 
   #slotPass(slot: number, time: number): BoundPass {

@@ -25,19 +25,26 @@ export interface Heads {
 export interface Attention {
   /** Where tokens stand in their sequence: int32 `[time]` or `[batch, time]`. */
   readonly positions: Tensor;
-  /** Queries `[batch, time, heads * size]`, keys and values `[batch, time, keyValueHeads * size]`; gives the queries' shape. */
+  /**
+   * Rows are the tokens of a batch, one sequence after another: queries `[batch * time, heads * size]`, keys and values
+   * `[batch * time, keyValueHeads * size]`. Gives the queries' shape.
+   */
   attend(query: Tensor, key: Tensor, value: Tensor, heads: Heads): Tensor;
-  /** As `attend`, of queries, keys and values side by side: `[batch, time, (heads + 2 keyValueHeads) * size]`. */
+  /** As `attend`, of queries, keys and values side by side: `[batch * time, (heads + 2 keyValueHeads) * size]`. */
   attendPacked(projections: Tensor, heads: Heads): Tensor;
 }
 
 /** Whole sequences: every token sees itself and those before it. Differentiable. */
 export class CausalAttention implements Attention {
   readonly positions: Tensor;
+  readonly #batch: number;
+  readonly #time: number;
   readonly #mask: Tensor;
 
-  /** @param time how long the sequences are. */
-  constructor(time: number) {
+  /** @param time how long each of the `batch` sequences is. */
+  constructor(batch: number, time: number) {
+    this.#batch = batch;
+    this.#time = time;
     this.positions = arange(time);
     // Added to the scores: a kernel for Where would take four times as long.
     this.#mask = this.positions
@@ -48,7 +55,7 @@ export class CausalAttention implements Attention {
 
   attend(query: Tensor, key: Tensor, value: Tensor, heads: Heads): Tensor {
     const { keyValueHeads, size, rotary, scale = 1 / Math.sqrt(size) } = heads;
-    const [batch, time] = query.shape as [number, number, number];
+    const [batch, time] = [this.#batch, this.#time];
     const split = (x: Tensor, count: number): Tensor => x.reshape([batch, time, count, size]).permute([0, 2, 1, 3]);
     const turn = (x: Tensor): Tensor => (rotary === undefined ? x : rotary.apply(x));
     const group = heads.heads / keyValueHeads;
@@ -62,7 +69,7 @@ export class CausalAttention implements Attention {
     return mixed
       .reshape([batch, heads.heads, time, size])
       .permute([0, 2, 1, 3])
-      .reshape([batch, time, heads.heads * size]);
+      .reshape([batch * time, heads.heads * size]);
   }
 
   attendPacked(projections: Tensor, heads: Heads): Tensor {
@@ -118,7 +125,11 @@ export class CachedAttention implements Attention {
     if (key === undefined || value === undefined) throw new Error(`there is no cache for layer ${layer}`);
     const wide = key.shape[3]!;
     const halves = rotary !== undefined;
-    const widened = wide === size ? projections : projections.map((x) => widen(x, size, wide, halves));
+    const [batch, time] = this.positions.shape as [number, number];
+    const widened = projections.map((x) => {
+      const filled = wide === size ? x : widen(x, size, wide, halves);
+      return filled.reshape([batch, time, -1]);
+    });
     const tables = rotary?.tables(key.shape[2]!).map((x) => x.pad([0, 0], [0, (wide - size) / 2])) ?? [];
     const attributes = { heads: heads.heads, keyValueHeads, scale, packed };
     const y = makeNode('cachedAttention', [...widened, key, value, last, total, ...tables], attributes);
@@ -126,31 +137,30 @@ export class CachedAttention implements Attention {
       makeNode('output', [y], { index: 1, shape: key.shape }),
       makeNode('output', [y], { index: 2, shape: value.shape }),
     );
-    return wide === size ? y : narrow(y, size, wide, halves);
+    const rows = y.reshape([batch * time, heads.heads * wide]);
+    return wide === size ? rows : narrow(rows, size, wide, halves);
   }
 }
 
 /** Queries, keys and values that stand side by side. */
 function unpack(projections: Tensor, heads: Heads): [query: Tensor, key: Tensor, value: Tensor] {
   const [q, k] = [heads.heads * heads.size, heads.keyValueHeads * heads.size];
-  const part = (start: number, stop: number): Tensor => projections.slice([null, null, start], [null, null, stop]);
+  const part = (start: number, stop: number): Tensor => projections.slice([null, start], [null, stop]);
   return [part(0, q), part(q, q + k), part(q + k, q + 2 * k)];
 }
 
 /** Fills heads of `size` elements, or each half of a head, up with zeros to `wide`. */
 function widen(x: Tensor, size: number, wide: number, halves: boolean): Tensor {
-  const [batch, time, width] = x.shape as [number, number, number];
-  const count = width / size;
+  const [rows, width] = x.shape as [number, number];
   const parts = halves ? 2 : 1;
-  const pieces = x.reshape([batch, time, count * parts, size / parts]);
-  return pieces.pad([0, 0, 0, 0], [0, 0, 0, (wide - size) / parts]).reshape([batch, time, count * wide]);
+  const pieces = x.reshape([rows, (width / size) * parts, size / parts]);
+  return pieces.pad([0, 0, 0], [0, 0, (wide - size) / parts]).reshape([rows, (width / size) * wide]);
 }
 
 /** Undoes {@link widen}. */
 function narrow(x: Tensor, size: number, wide: number, halves: boolean): Tensor {
-  const [batch, time, width] = x.shape as [number, number, number];
-  const count = width / wide;
+  const [rows, width] = x.shape as [number, number];
   const parts = halves ? 2 : 1;
-  const pieces = x.reshape([batch, time, count * parts, wide / parts]);
-  return pieces.slice([null, null, null, 0], [null, null, null, size / parts]).reshape([batch, time, count * size]);
+  const pieces = x.reshape([rows, (width / wide) * parts, wide / parts]);
+  return pieces.slice([null, null, 0], [null, null, size / parts]).reshape([rows, (width / wide) * size]);
 }

@@ -57,8 +57,8 @@ export abstract class CausalLM extends Module {
 
   /** Attention over whole sequences `ids`, after a check of their length. */
   protected attentionOver(ids: Tensor): Attention {
-    const time = ids.shape[1];
-    if (ids.dtype !== 'int32' || ids.rank !== 2 || time === undefined) {
+    const [batch, time] = ids.shape;
+    if (ids.dtype !== 'int32' || ids.rank !== 2 || batch === undefined || time === undefined) {
       throw new Error(`a language model takes int32 ids [batch, time] but got ${ids}`);
     }
     if (time > this.config.maxPositions) {
@@ -66,6 +66,6 @@ export abstract class CausalLM extends Module {
         `a sequence of ${time} tokens is longer than the ${this.config.maxPositions} that this model can read: cut it`,
       );
     }
-    return new CausalAttention(time);
+    return new CausalAttention(batch, time);
   }
 }

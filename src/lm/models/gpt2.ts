@@ -94,9 +94,11 @@ class Gpt2Transformer extends Module {
   }
 
   forward(ids: Tensor, attention: Attention): Tensor {
-    let x = this.wte.forward(ids).add(this.wpe.forward(attention.positions));
+    const shape = [...ids.shape, this.wte.weight.shape[1]!];
+    // Tokens are rows of a matrix from here on, which saves a reshape at every product.
+    let x = this.wte.forward(ids).add(this.wpe.forward(attention.positions)).reshape([ids.size, -1]);
     for (const block of this.h) x = block.forward(x, attention);
-    return this.ln_f.forward(x);
+    return this.ln_f.forward(x).reshape(shape);
   }
 }
 

@@ -79,9 +79,11 @@ class Qwen2Model extends Module {
   }
 
   forward(ids: Tensor, attention: Attention): Tensor {
-    let x = this.embed_tokens.forward(ids);
+    const shape = [...ids.shape, this.embed_tokens.weight.shape[1]!];
+    // Tokens are rows of a matrix from here on, which saves a reshape at every product.
+    let x = this.embed_tokens.forward(ids.reshape([ids.size]));
     for (const layer of this.layers) x = layer.forward(x, attention);
-    return this.norm.forward(x);
+    return this.norm.forward(x).reshape(shape);
   }
 }
 
