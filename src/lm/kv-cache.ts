@@ -130,9 +130,10 @@ class BoundPass {
     this.last = allocate('int32', batch) as Int32Array;
     this.wanted = allocate('int32', batch) as Int32Array;
     this.logits = logits;
+    const scores = program.tree.logits.size;
     this.#bound = program.bind({
       arguments: [this.ids, this.positions, this.last, this.total, this.wanted, ...caches],
-      outputs: [logits, ...caches],
+      outputs: [logits.subarray(0, scores), ...caches],
     });
   }
 
@@ -210,7 +211,7 @@ export class KeyValueDecoder implements Decoder {
       const past = this.lengths[slot]!;
       const chunk = chunkFor(tokens.length - start, this.maxLength - past);
       const count = Math.min(chunk, tokens.length - start);
-      const pass = this.#slotPass(slot, chunk);
+      const pass = this.#slots(slot, 1, chunk, this.#extendLogits);
       for (let i = 0; i < chunk; i++) {
         // What fills the chunk up stands behind the tokens, unseen by them, and is overwritten by the next ones.
         pass.ids[i] = i < count ? this.#token(tokens[start + i]!) : 0;
@@ -244,7 +245,7 @@ export class KeyValueDecoder implements Decoder {
       prompts.forEach((prompt, slot) => this.#stepLogits.set(this.extend(slot, prompt), slot * vocabSize));
       return this.#stepLogits;
     }
-    const pass = this.#pass('all', batch, chunk, this.#caches, this.#stepLogits);
+    const pass = this.#slots(0, batch, chunk, this.#stepLogits);
     prompts.forEach((prompt, slot) => {
       for (let i = 0; i < chunk; i++) {
         pass.ids[slot * chunk + i] = i < prompt.length ? this.#token(prompt[i]!) : 0;
@@ -267,9 +268,13 @@ export class KeyValueDecoder implements Decoder {
       throw new RangeError(`decoder: ${tokens.length} tokens were given to step, but there are ${batch} slots`);
     }
     for (let slot = 0; slot < batch; slot++) if (tokens[slot]! >= 0) this.#checkRoom(slot, 1);
-    const pass = this.#pass('all', batch, 1, this.#caches, this.#stepLogits);
+    const end = tokens.findLastIndex((token) => token >= 0) + 1;
+    if (end === 0) return this.#stepLogits;
+    // Slots at the end that are all left as they are cost nothing: the sizes are few, so that programs stay few.
+    const count = Math.min(batch, 2 ** Math.ceil(Math.log2(end)));
+    const pass = this.#slots(0, count, 1, this.#stepLogits);
     let total = 0;
-    for (let slot = 0; slot < batch; slot++) {
+    for (let slot = 0; slot < count; slot++) {
       const length = lengths[slot]!;
       pass.ids[slot] = tokens[slot]! < 0 ? 0 : this.#token(tokens[slot]!);
       pass.positions[slot] = Math.min(length, this.maxLength - 1);
@@ -278,7 +283,7 @@ export class KeyValueDecoder implements Decoder {
     }
     pass.total[0] = total;
     pass.run();
-    for (let slot = 0; slot < batch; slot++) if (tokens[slot]! >= 0) lengths[slot]!++;
+    for (let slot = 0; slot < count; slot++) if (tokens[slot]! >= 0) lengths[slot]!++;
     return this.#stepLogits;
   }
 
@@ -290,26 +295,23 @@ export class KeyValueDecoder implements Decoder {
     this.#released = true;
   }
 
-  #slotPass(slot: number, time: number): BoundPass {
-    const part = (cache: Float32Array): Float32Array => {
-      const size = cache.length / this.batch;
-      return cache.subarray(slot * size, (slot + 1) * size);
-    };
-    return this.#pass(`${slot}`, 1, time, this.#caches.map(part), this.#extendLogits);
-  }
-
-  #pass(slots: string, batch: number, time: number, caches: readonly Float32Array[], logits: Float32Array): BoundPass {
+  /** The pass of `time` tokens through slots `start` to `start + count - 1`. */
+  #slots(start: number, count: number, time: number, logits: Float32Array): BoundPass {
     if (this.#released) throw new Error('this decoder has been released');
-    const key = `${slots}:${time}`;
+    const key = `${start}+${count}x${time}${logits === this.#stepLogits ? '' : ' apart'}`;
     let pass = this.#bound.get(key);
     if (pass === undefined) {
-      const shape = `${batch}x${time}`;
+      const shape = `${count}x${time}`;
       let program = this.#programs.get(shape);
       if (program === undefined) {
-        program = tracePass(this.#model, batch, time, this.#length, this.#threads);
+        program = tracePass(this.#model, count, time, this.#length, this.#threads);
         this.#programs.set(shape, program);
       }
-      pass = new BoundPass(program, batch, time, caches, logits);
+      const caches = this.#caches.map((cache) => {
+        const size = cache.length / this.batch;
+        return cache.subarray(start * size, (start + count) * size);
+      });
+      pass = new BoundPass(program, count, time, caches, logits);
       this.#bound.set(key, pass);
     }
     return pass;
