@@ -11,6 +11,9 @@ import { ONNX_TYPE } from './lowering.ts';
 /** The version of the C API's function table: ONNX Runtime 1.30. */
 const API_VERSION = 30;
 
+/** The log level: errors come back as messages, and need not be printed too. */
+const FATAL = 4;
+
 /** The functions used, with their place in the table OrtApi (onnxruntime_c_api.h, ONNX Runtime 1.30). Pointers are addresses. */
 const FUNCTIONS = {
   GetErrorMessage: [2, 'str', ['void*']],
@@ -74,8 +77,7 @@ export class OnnxRuntime implements Engine {
     const threading = this.#out((out) => this.#api.CreateThreadingOptions(out));
     this.#check(this.#api.SetGlobalIntraOpNumThreads(threading, options.threads));
     this.#check(this.#api.SetGlobalDenormalAsZero(threading));
-    const ERROR_LEVEL = 3;
-    this.#env = this.#out((out) => this.#api.CreateEnvWithGlobalThreadPools(ERROR_LEVEL, 'gymformer', threading, out));
+    this.#env = this.#out((out) => this.#api.CreateEnvWithGlobalThreadPools(FATAL, 'gymformer', threading, out));
     const [DEVICE_ALLOCATOR, DEFAULT_MEMORY] = [0, 0];
     this.#memoryInfo = this.#out((out) => this.#api.CreateCpuMemoryInfo(DEVICE_ALLOCATOR, DEFAULT_MEMORY, out));
   }
@@ -85,7 +87,7 @@ export class OnnxRuntime implements Engine {
     try {
       const ALL_OPTIMIZATIONS = 99;
       this.#check(this.#api.SetSessionGraphOptimizationLevel(sessionOptions, ALL_OPTIMIZATIONS));
-      this.#check(this.#api.SetSessionLogSeverityLevel(sessionOptions, 3));
+      this.#check(this.#api.SetSessionLogSeverityLevel(sessionOptions, FATAL));
       // Only the first session of a process decides; without it denormal numbers slow products 150 times.
       this.#check(this.#api.AddSessionConfigEntry(sessionOptions, 'session.set_denormal_as_zero', '1'));
       // Fusing chains of scaled products drops nodes that others still read: "Node input is not an output of a previous node".
