@@ -1,7 +1,7 @@
 // Models from a configuration alone, or from a folder of Hugging Face files, and back into such a folder.
 
 import { defaultRng } from '../random/index.ts';
-import { createModel } from './models/architectures.ts';
+import { createCausalLM } from './models/architectures.ts';
 import type { CausalLM } from './models/causal-lm.ts';
 import { type RawConfig, readConfig } from './models/config.ts';
 
@@ -16,5 +16,5 @@ export function fromConfig(
   config: RawConfig,
   { seed }: { readonly seed?: number | bigint | undefined } = {},
 ): CausalLM {
-  return createModel(readConfig(config), defaultRng(seed));
+  return createCausalLM(readConfig(config), defaultRng(seed));
 }

@@ -3,17 +3,27 @@
 import type { Generator } from '../../random/index.ts';
 import type { CausalLM } from './causal-lm.ts';
 import type { ModelConfig, ModelType } from './config.ts';
-import { GPT2LMHeadModel } from './gpt2.ts';
-import { LlamaForCausalLM } from './llama.ts';
-import { Qwen2ForCausalLM } from './qwen2.ts';
+import { GPT2ForSequenceClassification, GPT2LMHeadModel } from './gpt2.ts';
+import { LlamaForCausalLM, LlamaForSequenceClassification } from './llama.ts';
+import { Qwen2ForCausalLM, Qwen2ForSequenceClassification } from './qwen2.ts';
+import type { SequenceClassifier } from './sequence-classifier.ts';
 
-const ARCHITECTURES: Readonly<Record<ModelType, new (config: ModelConfig, generator: Generator) => CausalLM>> = {
-  gpt2: GPT2LMHeadModel,
-  llama: LlamaForCausalLM,
-  qwen2: Qwen2ForCausalLM,
+type Constructor<T> = new (config: ModelConfig, generator: Generator) => T;
+
+const ARCHITECTURES: Readonly<
+  Record<ModelType, { readonly causalLM: Constructor<CausalLM>; readonly classifier: Constructor<SequenceClassifier> }>
+> = {
+  gpt2: { causalLM: GPT2LMHeadModel, classifier: GPT2ForSequenceClassification },
+  llama: { causalLM: LlamaForCausalLM, classifier: LlamaForSequenceClassification },
+  qwen2: { causalLM: Qwen2ForCausalLM, classifier: Qwen2ForSequenceClassification },
 };
 
-/** A model of fresh weights, drawn from `generator` as transformers initialises them. */
-export function createModel(config: ModelConfig, generator: Generator): CausalLM {
-  return new ARCHITECTURES[config.modelType](config, generator);
+/** A language model of fresh weights, drawn from `generator` as transformers initialises them. */
+export function createCausalLM(config: ModelConfig, generator: Generator): CausalLM {
+  return new ARCHITECTURES[config.modelType].causalLM(config, generator);
+}
+
+/** A classifier of fresh weights, drawn from `generator` as transformers initialises them. */
+export function createClassifier(config: ModelConfig, generator: Generator): SequenceClassifier {
+  return new ARCHITECTURES[config.modelType].classifier(config, generator);
 }

@@ -54,6 +54,8 @@ export interface ModelConfig {
   readonly numLabels: number;
   /** config.json itself, saved again with the model. */
   readonly raw: RawConfig;
+  /** generation_config.json itself, if there was one. Its tokens that end a text go before those of config.json. */
+  readonly rawGeneration: RawConfig | undefined;
 }
 
 /** Says what a model's files lack, or which of their wishes cannot be met. */
@@ -140,11 +142,23 @@ const ACTIVATIONS: Readonly<Record<string, ModelConfig['activation']>> = {
 };
 
 /**
- * Reads a config.json's object.
+ * Reads a config.json's object, and a generation_config.json's.
  *
  * @throws ModelError if the architecture is not one of {@link MODEL_TYPES}, or a key has a value that cannot be used.
  */
-export function readConfig(raw: RawConfig): ModelConfig {
+export function readConfig(raw: RawConfig, rawGeneration?: RawConfig): ModelConfig {
+  const config = readModelConfig(raw);
+  const eosTokenIds = generationSchema.safeParse(rawGeneration).data?.eos_token_id;
+  return {
+    ...config,
+    rawGeneration,
+    eosTokenIds: eosTokenIds === undefined ? config.eosTokenIds : [eosTokenIds].flat(),
+  };
+}
+
+const generationSchema = z.object({ eos_token_id: common.eos_token_id });
+
+function readModelConfig(raw: RawConfig): ModelConfig {
   const modelType = MODEL_TYPES.find((type) => type === raw['model_type']);
   const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== null));
   switch (modelType) {
@@ -216,6 +230,7 @@ function shared(c: z.infer<typeof gpt2> | LlamaLike, raw: RawConfig) {
     padTokenId: c.pad_token_id !== undefined && c.pad_token_id >= 0 ? c.pad_token_id : undefined,
     numLabels: c.num_labels ?? (c.id2label === undefined ? 2 : Object.keys(c.id2label).length),
     raw,
+    rawGeneration: undefined,
   };
 }
 

@@ -13,8 +13,10 @@ import {
 } from '../../nn/index.ts';
 import type { Generator } from '../../random/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
-import { CausalLM, type CheckpointRules } from './causal-lm.ts';
+import { CausalLM } from './causal-lm.ts';
 import type { ModelConfig } from './config.ts';
+import type { CheckpointRules } from './pretrained-model.ts';
+import { scoreHead, SequenceClassifier } from './sequence-classifier.ts';
 
 /** A projection; projections back into the residual stream start smaller, by the number of such additions. */
 function projection(config: ModelConfig, sizes: [number, number], generator: Generator, residual = false): Linear {
@@ -102,7 +104,15 @@ class Gpt2Transformer extends Module {
   }
 }
 
-/** GPT-2 with its head: transformers' GPT2LMHeadModel. */
+const checkpoint = {
+  prefix: 'transformer.',
+  // Conv1D, a linear layer whose weight lies [in, out].
+  isTransposed: (name: string) => /\.(c_attn|c_proj|c_fc)\.weight$/.test(name),
+  // The causal mask was once saved with each layer.
+  isIgnored: (name: string) => /\.attn\.(bias|masked_bias)$/.test(name),
+};
+
+/** GPT-2 with a head over the vocabulary: transformers' GPT2LMHeadModel. */
 export class GPT2LMHeadModel extends CausalLM {
   readonly transformer: Gpt2Transformer;
   /** Left out where the head reads the token table. */
@@ -118,13 +128,7 @@ export class GPT2LMHeadModel extends CausalLM {
   }
 
   get checkpoint(): CheckpointRules {
-    return {
-      prefix: 'transformer.',
-      // Conv1D, a linear layer whose weight lies [in, out].
-      isTransposed: (name) => /\.(c_attn|c_proj|c_fc)\.weight$/.test(name),
-      // The causal mask was once saved with each layer.
-      isIgnored: (name) => /\.attn\.(bias|masked_bias)$/.test(name),
-    };
+    return { className: 'GPT2LMHeadModel', ...checkpoint };
   }
 
   hidden(ids: Tensor, attention: Attention = this.attentionOver(ids)): Tensor {
@@ -132,6 +136,26 @@ export class GPT2LMHeadModel extends CausalLM {
   }
 
   logits(hidden: Tensor): Tensor {
-    return hidden.linear(this.lm_head?.weight ?? this.transformer.wte.weight);
+    return this.lm_head?.forward(hidden) ?? hidden.linear(this.transformer.wte.weight);
+  }
+}
+
+/** GPT-2 with a head that judges a text: transformers' GPT2ForSequenceClassification. */
+export class GPT2ForSequenceClassification extends SequenceClassifier {
+  readonly transformer: Gpt2Transformer;
+  readonly score: Linear;
+
+  constructor(config: ModelConfig, generator: Generator) {
+    super(config);
+    this.transformer = new Gpt2Transformer(config, generator);
+    this.score = scoreHead(config, generator);
+  }
+
+  get checkpoint(): CheckpointRules {
+    return { className: 'GPT2ForSequenceClassification', ...checkpoint };
+  }
+
+  hidden(ids: Tensor, attention: Attention = this.attentionOver(ids)): Tensor {
+    return this.transformer.forward(ids, attention);
   }
 }

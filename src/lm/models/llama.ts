@@ -15,8 +15,10 @@ import {
 } from '../../nn/index.ts';
 import type { Generator } from '../../random/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
-import { CausalLM, type CheckpointRules } from './causal-lm.ts';
+import { CausalLM } from './causal-lm.ts';
 import type { ModelConfig } from './config.ts';
+import type { CheckpointRules } from './pretrained-model.ts';
+import { scoreHead, SequenceClassifier } from './sequence-classifier.ts';
 
 class LlamaAttention extends Module {
   readonly q_proj: Linear;
@@ -88,7 +90,13 @@ class LlamaModel extends Module {
   }
 }
 
-/** Llama with its head: transformers' LlamaForCausalLM. */
+const checkpoint = {
+  prefix: 'model.',
+  isTransposed: () => false,
+  isIgnored: (name: string) => name.endsWith('rotary_emb.inv_freq'),
+};
+
+/** Llama with a head over the vocabulary: transformers' LlamaForCausalLM. */
 export class LlamaForCausalLM extends CausalLM {
   readonly model: LlamaModel;
   /** Left out where the head reads the token table. */
@@ -104,11 +112,7 @@ export class LlamaForCausalLM extends CausalLM {
   }
 
   get checkpoint(): CheckpointRules {
-    return {
-      prefix: 'model.',
-      isTransposed: () => false,
-      isIgnored: (name) => name.endsWith('rotary_emb.inv_freq'),
-    };
+    return { className: 'LlamaForCausalLM', ...checkpoint };
   }
 
   hidden(ids: Tensor, attention: Attention = this.attentionOver(ids)): Tensor {
@@ -116,6 +120,26 @@ export class LlamaForCausalLM extends CausalLM {
   }
 
   logits(hidden: Tensor): Tensor {
-    return hidden.linear(this.lm_head?.weight ?? this.model.embed_tokens.weight);
+    return this.lm_head?.forward(hidden) ?? hidden.linear(this.model.embed_tokens.weight);
+  }
+}
+
+/** Llama with a head that judges a text: transformers' LlamaForSequenceClassification. */
+export class LlamaForSequenceClassification extends SequenceClassifier {
+  readonly model: LlamaModel;
+  readonly score: Linear;
+
+  constructor(config: ModelConfig, generator: Generator) {
+    super(config);
+    this.model = new LlamaModel(config, generator);
+    this.score = scoreHead(config, generator);
+  }
+
+  get checkpoint(): CheckpointRules {
+    return { className: 'LlamaForSequenceClassification', ...checkpoint };
+  }
+
+  hidden(ids: Tensor, attention: Attention = this.attentionOver(ids)): Tensor {
+    return this.model.forward(ids, attention);
   }
 }

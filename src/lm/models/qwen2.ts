@@ -14,8 +14,10 @@ import {
 } from '../../nn/index.ts';
 import type { Generator } from '../../random/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
-import { CausalLM, type CheckpointRules } from './causal-lm.ts';
+import { CausalLM } from './causal-lm.ts';
 import type { ModelConfig } from './config.ts';
+import type { CheckpointRules } from './pretrained-model.ts';
+import { scoreHead, SequenceClassifier } from './sequence-classifier.ts';
 
 class Qwen2Attention extends Module {
   readonly q_proj: Linear;
@@ -87,7 +89,13 @@ class Qwen2Model extends Module {
   }
 }
 
-/** Qwen 2 with its head: transformers' Qwen2ForCausalLM. */
+const checkpoint = {
+  prefix: 'model.',
+  isTransposed: () => false,
+  isIgnored: (name: string) => name.endsWith('rotary_emb.inv_freq'),
+};
+
+/** Qwen 2 with a head over the vocabulary: transformers' Qwen2ForCausalLM. */
 export class Qwen2ForCausalLM extends CausalLM {
   readonly model: Qwen2Model;
   /** Left out where the head reads the token table. */
@@ -103,11 +111,7 @@ export class Qwen2ForCausalLM extends CausalLM {
   }
 
   get checkpoint(): CheckpointRules {
-    return {
-      prefix: 'model.',
-      isTransposed: () => false,
-      isIgnored: (name) => name.endsWith('rotary_emb.inv_freq'),
-    };
+    return { className: 'Qwen2ForCausalLM', ...checkpoint };
   }
 
   hidden(ids: Tensor, attention: Attention = this.attentionOver(ids)): Tensor {
@@ -115,6 +119,26 @@ export class Qwen2ForCausalLM extends CausalLM {
   }
 
   logits(hidden: Tensor): Tensor {
-    return hidden.linear(this.lm_head?.weight ?? this.model.embed_tokens.weight);
+    return this.lm_head?.forward(hidden) ?? hidden.linear(this.model.embed_tokens.weight);
+  }
+}
+
+/** Qwen 2 with a head that judges a text: transformers' Qwen2ForSequenceClassification. */
+export class Qwen2ForSequenceClassification extends SequenceClassifier {
+  readonly model: Qwen2Model;
+  readonly score: Linear;
+
+  constructor(config: ModelConfig, generator: Generator) {
+    super(config);
+    this.model = new Qwen2Model(config, generator);
+    this.score = scoreHead(config, generator);
+  }
+
+  get checkpoint(): CheckpointRules {
+    return { className: 'Qwen2ForSequenceClassification', ...checkpoint };
+  }
+
+  hidden(ids: Tensor, attention: Attention = this.attentionOver(ids)): Tensor {
+    return this.model.forward(ids, attention);
   }
 }
