@@ -35,7 +35,7 @@ export {
   type StepOptions,
   type WarmupOptions,
 } from './optim/index.ts';
-export { type Initializer, Parameter } from './parameter.ts';
+export { type Initializer, Parameter, uninitialized } from './parameter.ts';
 export { type RopeScaling, Rotary, type RotaryOptions } from './rotary.ts';
 export {
   readSafetensors,
@@ -45,5 +45,6 @@ export {
   SafetensorsError,
   writeSafetensors,
 } from './safetensors.ts';
+export { SafetensorsFile, type TensorToWrite, writeSafetensorsFile } from './safetensors-file.ts';
 export { Sequential } from './sequential.ts';
 export type { Float32State, StateData, StateDict, StateEntry } from './state-dict.ts';

@@ -6,6 +6,22 @@ import { allocate, type Shape, ShapeError, showShape, sizeOf, type Storage, Tens
 /** Fills the elements `data` (C order, zeros so far) of a fresh parameter of `shape`. */
 export type Initializer = (data: Float32Array, shape: Shape, generator: Generator) => void;
 
+let initializing = true;
+
+/**
+ * What `make` returns, with all parameters that it makes left at zeros, without a thought of their initializers: for modules whose
+ * elements are read from a file right after.
+ */
+export function uninitialized<T>(make: () => T): T {
+  const before = initializing;
+  initializing = false;
+  try {
+    return make();
+  } finally {
+    initializing = before;
+  }
+}
+
 /** A float32 tensor that programs read in place, whose elements may be set, and that optimizers change. */
 export class Parameter extends Tensor {
   /** Where the elements are. Its `data` may move (see `FlatParameters`); programs follow. */
@@ -29,7 +45,7 @@ export class Parameter extends Tensor {
     super('leaf', [], { source, shape, dtype: 'float32' }, shape, 'float32');
     this.storage = storage;
     this.#source = source;
-    init?.(storage.data, shape, generator ?? defaultRng());
+    if (initializing) init?.(storage.data, shape, generator ?? defaultRng());
   }
 
   /** The path by which a module lists it, as `layers.0.weight`; the longest path if several do; empty before that. */

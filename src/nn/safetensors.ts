@@ -76,14 +76,32 @@ export function writeSafetensors(
     }
     return { name, shape, dtype: type, data };
   });
-  entries.sort((a, b) => ORDER.indexOf(a.dtype) - ORDER.indexOf(b.dtype) || (a.name < b.name ? -1 : 1));
+  const { header, ordered, end } = layOut(entries, metadata);
+  const bytes = new Uint8Array(header.length + end);
+  bytes.set(header);
+  let at = header.length;
+  for (const { dtype, data } of ordered) {
+    const stored = encode(dtype, data);
+    bytes.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), at);
+    at += stored.byteLength;
+  }
+  return bytes;
+}
 
+/** The first bytes of a file, up to the elements; the tensors in the order in which these follow; and how many bytes they take. */
+export function layOut<T extends { readonly name: string; readonly shape: Shape; readonly dtype: SafetensorsDtype }>(
+  tensors: readonly T[],
+  metadata: Readonly<Record<string, string>> | undefined,
+): { readonly header: Uint8Array; readonly ordered: readonly T[]; readonly end: number } {
+  const ordered = tensors.toSorted(
+    (a, b) => ORDER.indexOf(a.dtype) - ORDER.indexOf(b.dtype) || (a.name < b.name ? -1 : 1),
+  );
   let end = 0;
   const header = new Map<string, unknown>();
   if (metadata !== undefined) header.set('__metadata__', metadata);
-  for (const { name, shape, dtype, data } of entries) {
+  for (const { name, shape, dtype } of ordered) {
     const start = end;
-    end += data.length * DTYPES[dtype].bytes;
+    end += sizeOf(shape) * DTYPES[dtype].bytes;
     header.set(name, { dtype, shape, data_offsets: [start, end] });
   }
   // Not one object for JSON.stringify: it would put names that look like whole numbers first.
@@ -95,17 +113,11 @@ export function writeSafetensors(
       `the header would take ${length} bytes, of which readers accept ${LONGEST_HEADER}: split the file`,
     );
   }
-  const bytes = new Uint8Array(8 + length + end);
+  const bytes = new Uint8Array(8 + length);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
-  bytes.fill(0x20, 8, 8 + length);
+  bytes.fill(0x20, 8);
   bytes.set(json, 8);
-  let at = 8 + length;
-  for (const { dtype, data } of entries) {
-    const stored = encode(dtype, data);
-    bytes.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), at);
-    at += stored.byteLength;
-  }
-  return bytes;
+  return { header: bytes, ordered, end };
 }
 
 /**
@@ -115,9 +127,46 @@ export function writeSafetensors(
  *   equal keys, element types that are not supported, ranges that do not fit their shape, overlap, or leave gaps.
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsContent {
-  const { json, dataStart } = readHeader(bytes);
+  const { length, dataStart } = headerRange(bytes, bytes.length);
+  const { described: entries, metadata } = readHeader(bytes.subarray(8, 8 + length), bytes.length - dataStart);
+  const tensors = new Map<string, SafetensorsEntry>();
+  for (const { name, dtype, shape, start, end } of entries) {
+    tensors.set(name, { dtype, shape, data: decode(dtype, bytes.subarray(dataStart + start, dataStart + end)) });
+  }
+  return { tensors, metadata };
+}
+
+/** A tensor of a file, and where its elements are, in bytes from the end of the header. */
+export interface DescribedTensor {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: Shape;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** How long the header is and where the elements begin, by the first bytes of a file. */
+export function headerRange(
+  first: Uint8Array,
+  fileSize: number,
+): { readonly length: number; readonly dataStart: number } {
+  if (fileSize < 8 || first.length < 8) fail(`it has ${fileSize} bytes, fewer than the 8 of the header's length`);
+  const length = Number(new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true));
+  if (length > LONGEST_HEADER)
+    fail(`its first 8 bytes give a header of ${length} bytes; at most ${LONGEST_HEADER} are read`);
+  const dataStart = 8 + length;
+  if (dataStart > fileSize) fail(`a header of ${length} bytes does not fit into a file of ${fileSize}`);
+  return { length, dataStart };
+}
+
+/** What the JSON of a header says of the `available` bytes that follow it, all of it checked. */
+export function readHeader(
+  header: Uint8Array,
+  available: number,
+): { readonly described: readonly DescribedTensor[]; readonly metadata: Readonly<Record<string, string>> } {
+  const json = parseHeader(header);
   const metadata: Record<string, string> = {};
-  const entries: (Described & { readonly name: string })[] = [];
+  const entries: DescribedTensor[] = [];
   for (const [name, value] of Object.entries(json)) {
     if (name !== '__metadata__') {
       entries.push({ name, ...described(name, value) });
@@ -137,16 +186,11 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsContent {
     }
     at = end;
   }
-  const available = bytes.length - dataStart;
   if (at !== available) {
     const cut = at > available ? ': it was cut off' : ', some of which belong to no tensor';
     fail(`the header describes ${at} bytes of data, but the file has ${available}${cut}`);
   }
-  const tensors = new Map<string, SafetensorsEntry>();
-  for (const { name, dtype, shape, start, end } of entries) {
-    tensors.set(name, { dtype, shape, data: decode(dtype, bytes.subarray(dataStart + start, dataStart + end)) });
-  }
-  return { tensors, metadata };
+  return { described: entries, metadata };
 }
 
 function fail(problem: string): never {
@@ -155,37 +199,23 @@ function fail(problem: string): never {
   );
 }
 
-function readHeader(bytes: Uint8Array): { readonly json: object; readonly dataStart: number } {
-  if (bytes.length < 8) fail(`it has ${bytes.length} bytes, fewer than the 8 of the header's length`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  if (length > LONGEST_HEADER)
-    fail(`its first 8 bytes give a header of ${length} bytes; at most ${LONGEST_HEADER} are read`);
-  const dataStart = 8 + length;
-  if (dataStart > bytes.length) fail(`a header of ${length} bytes does not fit into a file of ${bytes.length}`);
-  if (bytes[8] !== 0x7b || length === 0) fail("the header, at byte 8, does not begin with '{'");
+function parseHeader(header: Uint8Array): object {
+  if (header.length === 0 || header[0] !== 0x7b) fail("the header, at byte 8, does not begin with '{'");
   let text: string;
   let json: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, dataStart));
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header.slice());
     json = JSON.parse(text);
   } catch (error) {
     return fail(`the header is no JSON (${(error as Error).message})`);
   }
   const duplicate = duplicateKey(text);
   if (duplicate !== undefined) fail(`the header has the key '${duplicate}' twice`);
-  return isObject(json) ? { json, dataStart } : fail('the header is no JSON object');
-}
-
-interface Described {
-  readonly dtype: SafetensorsDtype;
-  readonly shape: Shape;
-  /** First byte, and the one after the last, counted from the end of the header. */
-  readonly start: number;
-  readonly end: number;
+  return isObject(json) ? json : fail('the header is no JSON object');
 }
 
 /** A tensor's entry of the header, checked by itself. */
-function described(name: string, value: unknown): Described {
+function described(name: string, value: unknown): Omit<DescribedTensor, 'name'> {
   const at = `tensor '${name}'`;
   if (!isObject(value)) return fail(`${at} is described by ${JSON.stringify(value)}, not by an object`);
   const { dtype, shape, data_offsets: offsets } = value as Readonly<Record<string, unknown>>;
@@ -238,13 +268,15 @@ function duplicateKey(json: string): string | undefined {
   return undefined;
 }
 
-function encode(dtype: SafetensorsDtype, data: StateData): ArrayBufferView {
+/** Elements as they stand in a file. */
+export function encode(dtype: SafetensorsDtype, data: StateData): ArrayBufferView {
   if (dtype === 'F16') return float32ToFloat16(data as Float32Array);
   if (dtype === 'BF16') return float32ToBfloat16(data as Float32Array);
   return data;
 }
 
-function decode(dtype: SafetensorsDtype, bytes: Uint8Array): StateData {
+/** Elements from a file's bytes: views of them where type and alignment allow. */
+export function decode(dtype: SafetensorsDtype, bytes: Uint8Array): StateData {
   const size = DTYPES[dtype].bytes;
   const { buffer, byteOffset, byteLength } = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   const length = byteLength / size;
