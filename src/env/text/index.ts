@@ -1,0 +1,19 @@
+import './register.ts';
+
+export { CoTEnv, type CoTEnvOptions } from './cot-env.ts';
+export * from './generators/index.ts';
+export {
+  type Problem,
+  type ProblemRow,
+  ProblemsError,
+  readProblems,
+  type ReadProblemsOptions,
+  type SplitOptions,
+  splitProblems,
+  type WorkedProblem,
+} from './problems.ts';
+export { DEFAULT_FEW_SHOT, DEFAULT_SYSTEM_MESSAGE, DEFAULT_TEMPLATE } from './prompt-format.ts';
+export * from './rewards/index.ts';
+export { TextEnv, type TextEnvOptions, type TextPrompt, type TextScore, type TokenSequence } from './text-env.ts';
+export type { FinishReason, TextEpisode } from './text-episode.ts';
+export type { TextMessage, TextTokenizer } from './text-tokenizer.ts';
