@@ -19,7 +19,8 @@ import { additionTokenizer } from './tokenizers.ts';
 /** JavaScript's own arithmetic: the same notation, precedence and, for whole numbers and exact divisions, results. */
 function evaluate(expression: string): number {
   if (!/^[-+*/() \d]+$/.test(expression)) throw new Error(`not arithmetic: ${expression}`);
-  return Number(new Function(`return ${expression}`)());
+  // JavaScript knows -0; plain numbers do not.
+  return Number(new Function(`return ${expression}`)()) + 0;
 }
 
 /** The lines of the reasoning, without the sign of equality that begins all but the first. */
