@@ -1,4 +1,4 @@
-// The motion of a cart with a pole on it, shared by the one CartPole and the vector of them.
+// The motion of a cart with a pole on it. The vector of CartPoles has it once more, in cartpole-kernel.wat: change both.
 
 import { Box } from '../spaces/index.ts';
 import { cosine, sine } from './sine-cosine.ts';

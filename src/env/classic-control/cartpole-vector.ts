@@ -1,4 +1,4 @@
-// Many CartPoles stepped as one, in one loop.
+// Many CartPoles stepped as one, by a small WebAssembly program.
 
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
 import { type Box, batchSpace, Discrete, type MultiDiscrete } from '../spaces/index.ts';
@@ -10,7 +10,8 @@ import {
   type VectorStepResult,
 } from '../vector/vector-env.ts';
 import type { CartPoleOptions } from './cartpole.ts';
-import { advance, cartPoleObservationSpace, FORCE } from './cartpole-physics.ts';
+import { CartPoleKernel } from './cartpole-kernel.ts';
+import { cartPoleObservationSpace } from './cartpole-physics.ts';
 import { resetBounds } from './reset-bounds.ts';
 
 /** What the vector of CartPoles may be made with. */
@@ -51,14 +52,9 @@ export class CartPoleVectorEnv extends VectorEnv<Float32Array, Int32Array> {
   #started = false;
   #low = 0;
   #high = 0;
-  /** `[numEnvs, 4]`: x, xDot, theta, thetaDot. */
-  readonly #states: Float64Array;
-  /** Steps taken in each episode. */
-  readonly #steps: Int32Array;
-  /** The first `#endedCount` entries are the cart-poles whose episodes the last step ended, in order. */
-  readonly #ended: Int32Array;
+  readonly #kernel: CartPoleKernel;
+  /** How many episodes the last step ended. */
   #endedCount = 0;
-  readonly #uniform: Float64Array;
 
   constructor(options: CartPoleVectorOptions = {}) {
     super();
@@ -72,10 +68,12 @@ export class CartPoleVectorEnv extends VectorEnv<Float32Array, Int32Array> {
     this.renderMode = checkedRenderMode('CartPoleVectorEnv', renderMode, this.metadata);
     this.observationSpace = batchSpace(this.singleObservationSpace, numEnvs);
     this.actionSpace = batchSpace(this.singleActionSpace, numEnvs);
-    this.#states = new Float64Array(4 * numEnvs);
-    this.#steps = new Int32Array(numEnvs);
-    this.#ended = new Int32Array(numEnvs);
-    this.#uniform = new Float64Array(4 * numEnvs);
+    this.#kernel = new CartPoleKernel({
+      numEnvs,
+      maxEpisodeSteps: this.maxEpisodeSteps,
+      stepReward: suttonBartoReward ? 0 : 1,
+      fallReward: suttonBartoReward ? -1 : 1,
+    });
   }
 
   override reset({ seed, options }: VectorResetOptions = {}): VectorResetResult<Float32Array> {
@@ -89,78 +87,39 @@ export class CartPoleVectorEnv extends VectorEnv<Float32Array, Int32Array> {
     }
     this.seedFrom(seed);
     [this.#low, this.#high] = resetBounds({ options }, -0.05, 0.05);
-    const observations = new Float32Array(4 * this.numEnvs);
-    for (let i = 0; i < this.numEnvs; i++) this.#ended[i] = i;
-    this.#restart(this.numEnvs, observations);
-    this.#steps.fill(0);
+    const kernel = this.#kernel;
+    for (let i = 0; i < this.numEnvs; i++) kernel.ended[i] = i;
+    this.#draw(this.numEnvs);
+    kernel.restart(this.numEnvs, this.#low, this.#high - this.#low);
     this.#endedCount = 0;
     this.#started = true;
-    return [observations, {}];
+    return [kernel.observations(), {}];
   }
 
   override step(actions: ArrayLike<number>): VectorStepResult<Float32Array> {
-    this.#checkActions(actions);
+    const kernel = this.#kernel;
+    this.#takeActions(actions);
     if (!this.#started) throw resetFirst('CartPoleVectorEnv');
-    const { numEnvs, maxEpisodeSteps } = this;
-    const states = this.#states;
-    const steps = this.#steps;
-    const ended = this.#ended;
-    const observations = new Float32Array(4 * numEnvs);
-    // Of one piece of memory: allocation is a good part of a step's cost.
-    const memory = new ArrayBuffer(10 * numEnvs);
-    const rewards = new Float64Array(memory, 0, numEnvs);
-    const terminations = new Uint8Array(memory, 8 * numEnvs, numEnvs);
-    const truncations = new Uint8Array(memory, 9 * numEnvs, numEnvs);
-
-    // This loop touches few arrays and has no branch that the processor is likely to mistake. For that it also moves the
-    // cart-poles whose episodes are over, which get their new states below.
-    for (let i = 0, offset = 0; i < numEnvs; i++, offset += 4) {
-      const failed = advance(states, observations, offset, actions[i] * (2 * FORCE) - FORCE);
-      terminations[i] = failed ? 1 : 0;
-    }
-    if (!this.suttonBartoReward) rewards.fill(1);
-    else for (let i = 0; i < numEnvs; i++) rewards[i] = terminations[i] === 1 ? -1 : 0;
-
-    this.#restart(this.#endedCount, observations);
-    for (let k = 0; k < this.#endedCount; k++) {
-      const i = ended[k];
-      steps[i] = -1;
-      rewards[i] = 0;
-      terminations[i] = 0;
-    }
-
-    let endedCount = 0;
-    for (let i = 0; i < numEnvs; i++) {
-      const truncated = ++steps[i] >= maxEpisodeSteps;
-      if (truncated) truncations[i] = 1;
-      if (truncated || terminations[i] === 1) ended[endedCount++] = i;
-    }
-    this.#endedCount = endedCount;
-    return [observations, rewards, terminations, truncations, {}];
+    this.#draw(this.#endedCount);
+    this.#endedCount = kernel.step(this.#endedCount, this.#low, this.#high - this.#low);
+    const [rewards, terminations, truncations] = kernel.outcomes();
+    return [kernel.observations(), rewards, terminations, truncations, {}];
   }
 
-  /** Draws new states for the first `count` cart-poles of `#ended`, a column at a time: NumPy's `uniform(low, high, (4, count))`. */
-  #restart(count: number, observations: Float32Array): void {
-    if (count === 0) return;
-    const uniform = this.npRandom.fillUniform(this.#uniform.subarray(0, 4 * count));
-    const states = this.#states;
-    const low = this.#low;
-    const span = this.#high - low;
-    for (let k = 0; k < count; k++) {
-      const offset = 4 * this.#ended[k];
-      for (let column = 0; column < 4; column++) {
-        states[offset + column] = low + span * uniform[column * count + k];
-        observations[offset + column] = states[offset + column];
-      }
-    }
+  /** Draws what `count` new states need, a column at a time: NumPy's `uniform(low, high, (4, count))`. */
+  #draw(count: number): void {
+    if (count > 0) this.npRandom.fillUniform(this.#kernel.uniform.subarray(0, 4 * count));
   }
 
-  #checkActions(actions: ArrayLike<number>): void {
+  #takeActions(actions: ArrayLike<number>): void {
     if (actions?.length !== this.numEnvs) throw invalidAction('CartPoleVectorEnv', actions, this.actionSpace);
+    const taken = this.#kernel.actions;
     for (let i = 0; i < actions.length; i++) {
-      if ((actions[i] & 1) !== actions[i]) {
-        throw invalidAction(`CartPoleVectorEnv: cart-pole ${i}`, actions[i], this.singleActionSpace);
+      const action = actions[i];
+      if ((action & 1) !== action) {
+        throw invalidAction(`CartPoleVectorEnv: cart-pole ${i}`, action, this.singleActionSpace);
       }
+      taken[i] = action;
     }
   }
 }
