@@ -8,6 +8,15 @@ export {
 } from './generate.ts';
 export type { Decodable, Decoder, DecoderOptions } from './kv-cache.ts';
 export {
+  applyLora,
+  loadLora,
+  type LoraConfig,
+  LoraLinear,
+  mergeLora,
+  saveLora,
+  withoutAdapters,
+} from './lora.ts';
+export {
   CausalLM,
   type CheckpointRules,
   GPT2ForSequenceClassification,
