@@ -34,6 +34,7 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout> {
   readonly #observationSpace: Space;
   readonly #batchSpaces = new Map<number, Space>();
   readonly #actors = new Map<number, BoundProgram<Tensor>>();
+  readonly #critics = new Map<number, BoundProgram<Tensor>>();
   readonly #act;
   readonly #value;
 
@@ -109,17 +110,23 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout> {
   values(observations: Float32Array): Float32Array {
     const rows = observations.length / this.observationSize;
     const values = new Float32Array(rows);
-    this.#valueProgram ??= this.#value.bind({ shape: [VALUE_ROWS, this.observationSize], dtype: 'float32' });
-    const { arguments: args, results } = this.#valueProgram;
-    for (let first = 0; first < rows; first += VALUE_ROWS) {
-      const count = Math.min(VALUE_ROWS, rows - first);
-      args[0]!.set(observations.subarray(first * this.observationSize, (first + count) * this.observationSize));
-      this.#valueProgram.run();
-      values.set((results as Float32Array).subarray(0, count), first);
+    for (let first = 0; first < rows; ) {
+      const room = rows - first > FEW_ROWS ? MANY_ROWS : FEW_ROWS;
+      const count = Math.min(room, rows - first);
+      let program = this.#critics.get(room);
+      if (program === undefined) {
+        program = this.#value.bind({ shape: [room, this.observationSize], dtype: 'float32' });
+        this.#critics.set(room, program);
+      }
+      program.arguments[0]!.set(
+        observations.subarray(first * this.observationSize, (first + count) * this.observationSize),
+      );
+      program.run();
+      values.set((program.results as Float32Array).subarray(0, count), first);
+      first += count;
     }
     return values;
   }
-  #valueProgram: BoundProgram<Tensor> | undefined;
 
   actorParameters(): readonly Parameter[] {
     return [...this.actor.parameters(), ...this.head.parameters()];
@@ -127,7 +134,10 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout> {
 
   /** Rows that may be learned from. */
   units(rollout: Rollout): Int32Array {
-    return Int32Array.from({ length: rollout.rows }, (_, row) => row).filter((row) => rollout.valid[row] === 1);
+    const units = new Int32Array(rollout.rows);
+    let count = 0;
+    for (let row = 0; row < rollout.rows; row++) if (rollout.valid[row]) units[count++] = row;
+    return units.subarray(0, count);
   }
 
   layout(rollout: Rollout, units: Int32Array, size: number): Layout {
@@ -156,11 +166,15 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout> {
     const values = this.values(rollout.observations);
     const nextValues = new Float32Array(rows);
     nextValues.set(values.subarray(numEnvs));
-    nextValues.set(this.values(rollout.nextObservations), rows - numEnvs);
+    // What is not itself a row of the rollout, in one piece.
+    const beyond = new Float32Array(rollout.nextObservations.length + rollout.finalObservations.length);
+    beyond.set(rollout.nextObservations);
+    beyond.set(rollout.finalObservations, rollout.nextObservations.length);
+    const valuesBeyond = this.values(beyond);
+    nextValues.set(valuesBeyond.subarray(0, numEnvs), rows - numEnvs);
     for (let row = 0; row < rows; row++) if (terminated[row]) nextValues[row] = 0;
-    const finalValues = this.values(rollout.finalObservations);
     rollout.finalRows.forEach((row, i) => {
-      nextValues[row] = finalValues[i]!;
+      nextValues[row] = valuesBeyond[numEnvs + i]!;
     });
     return { values, nextValues };
   }
@@ -189,8 +203,8 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout> {
   }
 }
 
-/** Values are computed in blocks of this many rows, so that one program serves rollouts of any length. */
-const VALUE_ROWS = 256;
+/** Values are computed in blocks of so many rows, so that two programs serve rollouts of any length. */
+const [MANY_ROWS, FEW_ROWS] = [256, 32];
 
 function expectShape(who: string, got: Tensor, wanted: Shape): void {
   if (showShape(got.shape) !== showShape(wanted)) {

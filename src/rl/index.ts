@@ -12,3 +12,18 @@ export {
   RolloutCollector,
   type StepListener,
 } from './rollout.ts';
+export {
+  type CollectedEpisode,
+  EpisodeCollector,
+  type EpisodeOptions,
+  type EpisodeRecorder,
+  type EpisodeSteps,
+  type EpisodicPolicy,
+} from './episodes.ts';
+export type { CriticFreeConfig, CriticFreeMetrics } from './critic-free.ts';
+export { GRPO, type GRPOConfig } from './grpo.ts';
+export { LMActorNetwork, LMCriticNetwork } from './lm-networks.ts';
+export { REINFORCE, type REINFORCEConfig } from './reinforce.ts';
+export { RLOO, type RLOOConfig } from './rloo.ts';
+export { TokenPolicy, type TokenPolicyOptions, type TokenRollout } from './token-policy.ts';
+export { TokenSlots } from './token-slots.ts';

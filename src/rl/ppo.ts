@@ -3,6 +3,7 @@
 
 import type { OptimizerState } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
+import { giveTurn, turnIsDue } from './event-loop.ts';
 import { gae } from './gae.ts';
 import { batchSizeFor } from './minibatches.ts';
 import type { Policy, Steps } from './policy.ts';
@@ -174,6 +175,7 @@ export class PPO<R extends Steps = Rollout> {
       for (let first = 0; first < units.length; first += size.taken) {
         const layout = policy.layout(rollout, units.subarray(first, first + size.taken), size.filled);
         await this.#optimizer.step(layout, targets, options, totals);
+        if (turnIsDue()) await giveTurn();
       }
       epochs++;
       if (config.targetKl !== null && totals.takeEpochKl() > config.targetKl) break;
@@ -199,5 +201,7 @@ export class PPO<R extends Steps = Rollout> {
 
 /** Where nothing may flow back: an episode's end, and a row on which an environment only reset itself, between two episodes. */
 function endings({ rows, terminated, truncated, valid }: Steps): Uint8Array {
-  return Uint8Array.from({ length: rows }, (_, row) => (terminated[row] || truncated[row] || !valid[row] ? 1 : 0));
+  const ended = new Uint8Array(rows);
+  for (let row = 0; row < rows; row++) ended[row] = terminated[row] || truncated[row] || !valid[row] ? 1 : 0;
+  return ended;
 }

@@ -4,6 +4,7 @@ import type { AutoresetMode, Info, VectorEnv } from '../env/index.ts';
 import type { Generator } from '../random/index.ts';
 import type { ActionRows } from './action-head.ts';
 import type { ActorCriticPolicy } from './actor-critic-policy.ts';
+import { giveTurn, turnIsDue } from './event-loop.ts';
 import type { Episode, Steps } from './policy.ts';
 
 /** What was seen, time-major: row `t * numEnvs + i` is step `t` of environment `i`. */
@@ -88,6 +89,7 @@ export class RolloutCollector {
     const rollout = new Recorder(numEnvs, size, policy.head.actionSize, policy.head.actionType, steps ?? 256);
     const episodes: Episode[] = [];
     for (let t = 0; steps !== undefined ? t < steps : episodes.length < wanted!; t++) {
+      if (turnIsDue()) await giveTurn();
       const row = t * numEnvs;
       rollout.reserve(row + numEnvs);
       rollout.observations.set(current, row * size);

@@ -2,7 +2,7 @@
 
 import { Adam, gradientAssignments, type OptimizerState } from '../nn/index.ts';
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
-import type { Tensor, TensorData, Typed } from '../tensor/index.ts';
+import { sameShape, type Tensor, type TensorData, type Typed } from '../tensor/index.ts';
 import type { Evaluation, Layout, Policy, Steps } from './policy.ts';
 import type { UpdateTotals } from './update-totals.ts';
 
@@ -119,7 +119,7 @@ export class SurrogateOptimizer<R extends Steps> {
   readonly #optimizer: Adam;
   readonly #learningRates: readonly number[];
   readonly #step: Compiled<Tensor[], StepResults>;
-  readonly #bound = new Map<string, BoundProgram<StepResults>>();
+  readonly #bound: { readonly types: readonly Typed[]; readonly program: BoundProgram<StepResults> }[] = [];
 
   constructor(policy: Policy<R>, settings: SurrogateSettings) {
     this.#policy = policy;
@@ -177,13 +177,11 @@ export class SurrogateOptimizer<R extends Steps> {
   }
 
   #programFor({ types, rows }: Layout): BoundProgram<StepResults> {
-    const key = types.map(({ shape, dtype }) => `${dtype}${shape.join('x')}`).join();
-    let program = this.#bound.get(key);
-    if (program === undefined) {
-      const column: Typed = { shape: [rows.length], dtype: 'float32' };
-      program = this.#step.bind(...types, ...COLUMNS.map(() => column));
-      this.#bound.set(key, program);
-    }
+    const known = this.#bound.find((bound) => types.every((type, i) => sameType(type, bound.types[i]!)));
+    if (known !== undefined) return known.program;
+    const column: Typed = { shape: [rows.length], dtype: 'float32' };
+    const program = this.#step.bind(...types, ...COLUMNS.map(() => column));
+    this.#bound.push({ types, program });
     return program;
   }
 
@@ -195,6 +193,10 @@ export class SurrogateOptimizer<R extends Steps> {
   loadStateDict(state: OptimizerState): void {
     this.#optimizer.loadStateDict(state);
   }
+}
+
+function sameType(a: Typed, b: Typed): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }
 
 type StepMemory = { readonly [K in 'logProbs' | 'entropies' | 'values']: Float32Array };

@@ -71,25 +71,26 @@ export class UpdateTotals {
    * @throws NonFiniteError if a loss is not finite
    */
   add(rows: MinibatchRows, { epsLow, epsHigh }: { epsLow: number; epsHigh: number }, valueClip: number | null): void {
+    const { logProbs, values, entropies, oldLogProbs, advantages, limits, returns, oldValues, weights } = rows;
     let [policy, value, entropy, kl, oldKl, clipped, count] = [0, 0, 0, 0, 0, 0, 0];
-    const { values, weights } = rows;
     for (let i = 0; i < weights.length; i++) {
-      if (weights[i] === 0) continue;
+      const weight = weights[i]!;
+      if (weight === 0) continue;
       count++;
-      const logRatio = rows.logProbs[i]! - rows.oldLogProbs[i]!;
+      const logRatio = logProbs[i]! - oldLogProbs[i]!;
       const ratio = Math.exp(logRatio);
-      policy -= weights[i]! * Math.min(ratio * rows.advantages[i]!, rows.limits[i]!);
+      policy -= weight * Math.min(ratio * advantages[i]!, limits[i]!);
       if (values !== undefined) {
-        const error = values[i]! - rows.returns[i]!;
-        let squared = error * error;
+        const target = returns[i]!;
+        let error = Math.abs(values[i]! - target);
         if (valueClip !== null) {
-          const old = rows.oldValues[i]!;
-          const near = old + Math.min(valueClip, Math.max(-valueClip, values[i]! - old)) - rows.returns[i]!;
-          squared = Math.max(squared, near * near);
+          const old = oldValues[i]!;
+          const near = old + Math.min(valueClip, Math.max(-valueClip, values[i]! - old));
+          error = Math.max(error, Math.abs(near - target));
         }
-        value += squared;
+        value += error * error;
       }
-      entropy += rows.entropies[i]!;
+      entropy += entropies[i]!;
       kl += ratio - 1 - logRatio;
       oldKl -= logRatio;
       if (ratio - 1 > epsHigh || 1 - ratio > epsLow) clipped++;

@@ -1,0 +1,199 @@
+// Collecting whole episodes: many environments at once, each free slot beginning the next episode. Groups of episodes may begin
+// from one seed, so that how they end can be compared.
+
+import type { Env, Info, ResetResult, StepResult } from '../env/index.ts';
+import type { Generator } from '../random/index.ts';
+import type { Episode, Policy, Steps } from './policy.ts';
+
+/** An episode, and how it began and ended. */
+export interface CollectedEpisode extends Episode {
+  /** Episodes of one group began from the same seed. */
+  readonly group: number;
+  /** Of the reset that began it. */
+  readonly seed: number;
+  /** The info of its last step. */
+  readonly info: Info;
+  readonly firstRow: number;
+}
+
+/** A policy's side of collecting: it decides for slots, and keeps what was observed in its own form. */
+export interface EpisodeRecorder<R extends EpisodeSteps> {
+  /** Decides for every slot; null observations are left alone. */
+  act(observations: readonly unknown[], generator: Generator | null): void;
+  /** The decision as the environment of the slot takes it. */
+  actionOf(slot: number): unknown;
+  logProbOf(slot: number): number;
+  /** Keeps the observation of a slot and what was decided on it. */
+  note(slot: number, observation: unknown): void;
+  /** The slot's episode is over, with this last observation. Its rows follow those of the episodes that ended before. */
+  end(slot: number, observation: unknown, episode: CollectedEpisode): void;
+  /** The rollout, given what is common to all. */
+  finish(steps: EpisodeSteps): R;
+  release(): void;
+}
+
+/** A policy that can be collected episode by episode. */
+export interface EpisodicPolicy<R extends EpisodeSteps> extends Policy<R> {
+  recorder(slots: number): EpisodeRecorder<R>;
+}
+
+/** What a collection is told. */
+export interface EpisodeOptions {
+  /** How many episodes; a multiple of `groupSize`. */
+  readonly episodes: number;
+  /** Episodes that begin from one seed. Default 1. */
+  readonly groupSize?: number | undefined;
+  /** Called when an episode has ended. Return false to begin no more. */
+  readonly onEpisode?: ((episode: CollectedEpisode) => boolean | void) | undefined;
+  /** Takes the likeliest actions, for evaluation. Default false. */
+  readonly deterministic?: boolean | undefined;
+}
+
+/** A rollout of whole episodes: `numEnvs` is 1, and rows of one episode follow each other. */
+export interface EpisodeSteps extends Steps {
+  readonly episodes: readonly CollectedEpisode[];
+}
+
+interface Slot {
+  readonly env: Env;
+  observation: unknown;
+  episode: { readonly group: number; readonly seed: number } | null;
+  logProbs: number[];
+  rewards: number[];
+}
+
+/** Plays episodes with a policy in a set of environments. */
+export class EpisodeCollector<R extends EpisodeSteps> {
+  readonly policy: EpisodicPolicy<R>;
+  readonly envs: readonly Env[];
+  readonly #generator: Generator;
+  readonly #seeds: Generator;
+
+  /**
+   * @param envs environments of one kind, one for each slot
+   * @param generator the stream that actions are drawn from
+   * @param seeds the stream that episodes' seeds are drawn from
+   */
+  constructor(
+    envs: readonly Env[],
+    policy: EpisodicPolicy<R>,
+    { generator, seeds }: { readonly generator: Generator; readonly seeds: Generator },
+  ) {
+    if (envs.length === 0) throw new RangeError('EpisodeCollector needs at least one environment');
+    this.envs = envs;
+    this.policy = policy;
+    this.#generator = generator;
+    this.#seeds = seeds;
+  }
+
+  async collect(options: EpisodeOptions): Promise<R> {
+    const { episodes: count, groupSize = 1, onEpisode, deterministic = false } = options;
+    if (!(Number.isInteger(count) && count >= 1 && Number.isInteger(groupSize) && count % groupSize === 0)) {
+      throw new RangeError(`collect: ${count} episodes do not make groups of ${groupSize}`);
+    }
+    const recorder = this.policy.recorder(this.envs.length);
+    const rows = new RowLists();
+    const episodes: CollectedEpisode[] = [];
+    const slots = this.envs.map((env): Slot => ({ env, observation: null, episode: null, logProbs: [], rewards: [] }));
+    let begun = 0;
+    let seed = 0;
+    let goOn = true;
+    const begin = (slot: Slot): Promise<void> | void => {
+      slot.episode = null;
+      slot.observation = null;
+      if (begun === count || !goOn) return;
+      const group = Math.floor(begun / groupSize);
+      if (begun++ % groupSize === 0) seed = Number(this.#seeds.integers(2 ** 31));
+      slot.episode = { group, seed };
+      slot.logProbs = [];
+      slot.rewards = [];
+      return whenReady(slot.env.reset({ seed }), ([observation]: ResetResult<unknown>) => {
+        slot.observation = observation;
+      });
+    };
+    const finish = (slot: Slot, index: number, terminated: boolean, info: Info): Promise<void> | void => {
+      const { group, seed: own } = slot.episode!;
+      const episode: CollectedEpisode = {
+        return: slot.rewards.reduce((sum, reward) => sum + reward, 0),
+        length: slot.rewards.length,
+        envIndex: index,
+        terminated,
+        group,
+        seed: own,
+        info,
+        firstRow: rows.count,
+      };
+      rows.append(slot.logProbs, slot.rewards, terminated);
+      recorder.end(index, slot.observation, episode);
+      episodes.push(episode);
+      if (onEpisode?.(episode) === false) goOn = false;
+      return begin(slot);
+    };
+
+    try {
+      await Promise.all(slots.map(begin));
+      while (slots.some(({ episode }) => episode !== null)) {
+        recorder.act(
+          slots.map(({ observation }) => observation),
+          deterministic ? null : this.#generator,
+        );
+        const waiting: Promise<void>[] = [];
+        slots.forEach((slot, index) => {
+          if (slot.episode === null) return;
+          recorder.note(index, slot.observation);
+          slot.logProbs.push(recorder.logProbOf(index));
+          const pending = whenReady(slot.env.step(recorder.actionOf(index)), (step: StepResult<unknown>) => {
+            const [observation, reward, terminated, truncated, info] = step;
+            slot.observation = observation;
+            slot.rewards.push(reward);
+            return terminated || truncated ? finish(slot, index, terminated, info) : undefined;
+          });
+          if (pending !== undefined) waiting.push(pending);
+        });
+        // Environments that answer later are asked together and awaited together.
+        if (waiting.length > 0) await Promise.all(waiting);
+      }
+      return recorder.finish({ ...rows.finish(), episodes });
+    } finally {
+      recorder.release();
+    }
+  }
+}
+
+function whenReady<T>(answer: T | Promise<T>, then: (value: T) => Promise<void> | void): Promise<void> | void {
+  return answer instanceof Promise ? answer.then(then) : then(answer);
+}
+
+/** Rows of episodes, one after another. */
+class RowLists {
+  readonly #logProbs: number[] = [];
+  readonly #rewards: number[] = [];
+  readonly #terminated: number[] = [];
+  readonly #truncated: number[] = [];
+
+  get count(): number {
+    return this.#rewards.length;
+  }
+
+  append(logProbs: readonly number[], rewards: readonly number[], terminated: boolean): void {
+    rewards.forEach((reward, i) => {
+      const last = i === rewards.length - 1;
+      this.#logProbs.push(logProbs[i]!);
+      this.#rewards.push(reward);
+      this.#terminated.push(last && terminated ? 1 : 0);
+      this.#truncated.push(last && !terminated ? 1 : 0);
+    });
+  }
+
+  finish(): Omit<EpisodeSteps, 'episodes'> {
+    return {
+      numEnvs: 1,
+      rows: this.count,
+      logProbs: Float32Array.from(this.#logProbs),
+      rewards: Float64Array.from(this.#rewards),
+      terminated: Uint8Array.from(this.#terminated),
+      truncated: Uint8Array.from(this.#truncated),
+      valid: new Uint8Array(this.count).fill(1),
+    };
+  }
+}

@@ -1,0 +1,165 @@
+// The policy of token environments. An episode is one sequence of tokens, each observation the one before with more at its end.
+// Acting keeps keys and values of every slot's tokens and decodes one token for all slots at once; learning reads whole sequences,
+// all positions in one pass.
+
+import { Module, type Parameter } from '../nn/index.ts';
+import { compile, type Compiled, defaultThreads } from '../runtime/index.ts';
+import type { Tensor, TensorData } from '../tensor/index.ts';
+import { Categorical } from './distributions.ts';
+import type { LMActorNetwork, LMCriticNetwork } from './lm-networks.ts';
+import type { Evaluation, Layout, StateValues } from './policy.ts';
+import type { EpisodeSteps, EpisodicPolicy } from './episodes.ts';
+import { TokenRecorder } from './token-recorder.ts';
+import { TokenSlots } from './token-slots.ts';
+
+/** The tokens of one episode. */
+export interface TokenSequence {
+  /** The whole text: prompt, the policy's tokens, and what the environment inserted. */
+  readonly tokens: Int32Array;
+  /** Where the policy's own tokens stand, in order; one for each row. */
+  readonly positions: Int32Array;
+  /** The row of the first of them; the others follow. */
+  readonly firstRow: number;
+  /** Episodes of one group began alike. */
+  readonly group: number;
+}
+
+/** Whole texts. */
+export interface TokenRollout extends EpisodeSteps {
+  readonly sequences: readonly TokenSequence[];
+}
+
+export interface TokenPolicyOptions {
+  readonly actor: LMActorNetwork;
+  /** Needed by PPO only. With the actor's model in it, one trunk serves both. */
+  readonly critic?: LMCriticNetwork | undefined;
+  /** Divides the scores, in acting and in learning alike. Default 1. */
+  readonly temperature?: number | undefined;
+  /** Default: all. */
+  readonly threads?: number | undefined;
+}
+
+/** Sequences are filled up to a multiple of this, so that few programs serve all lengths. */
+const LENGTH_STEP = 16;
+
+export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> {
+  readonly actor: LMActorNetwork;
+  readonly critic: LMCriticNetwork | undefined;
+  readonly temperature: number;
+  readonly threads: number;
+  readonly #values: Compiled<[Tensor], Tensor>;
+  readonly #slots = new Map<number, TokenSlots>();
+
+  constructor({ actor, critic, temperature = 1, threads = defaultThreads() }: TokenPolicyOptions) {
+    super();
+    if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}, but must be above 0`);
+    if (critic !== undefined && critic.model.config.vocabSize !== actor.model.config.vocabSize) {
+      throw new RangeError(
+        `the actor knows ${actor.model.config.vocabSize} tokens and the critic ${critic.model.config.vocabSize}: they must share a tokenizer`,
+      );
+    }
+    this.actor = actor;
+    this.critic = critic;
+    this.temperature = temperature;
+    this.threads = threads;
+    this.#values = compile((ids: Tensor) => this.#critic().forward(ids), { threads });
+  }
+
+  actorParameters(): readonly Parameter[] {
+    return this.actor.parameters();
+  }
+
+  /** What decides in `count` environments at a time, whose texts have at most `maxLength` tokens. Release it when done. */
+  slots(count: number, maxLength = this.actor.model.config.maxPositions): TokenSlots {
+    return new TokenSlots(this.actor.model, { count, maxLength, temperature: this.temperature, threads: this.threads });
+  }
+
+  /** Collects episodes in `slots` environments. The decoder behind it is kept for the next collection. */
+  recorder(slots: number): TokenRecorder {
+    let kept = this.#slots.get(slots);
+    if (kept === undefined) {
+      kept = this.slots(slots);
+      this.#slots.set(slots, kept);
+    }
+    return new TokenRecorder(kept);
+  }
+
+  /** Whole sequences. */
+  units(rollout: TokenRollout): Int32Array {
+    return Int32Array.from(rollout.sequences, (_, i) => i);
+  }
+
+  layout(rollout: TokenRollout, units: Int32Array, size: number): Layout {
+    const chosen = Array.from(units, (i) => rollout.sequences[i]!);
+    // The last token is nobody's input here: it has been decided on, and nothing is decided after it.
+    const time = this.#bucket(Math.max(...chosen.map(({ tokens }) => tokens.length)) - 1);
+    const rows = new Int32Array(size * time).fill(-1);
+    chosen.forEach(({ positions, firstRow }, b) => {
+      for (let k = 0; k < positions.length; k++) rows[b * time + positions[k]! - 1] = firstRow + k;
+    });
+    const type = { shape: [size, time], dtype: 'int32' as const };
+    return { types: [type, type], rows, fill: ([ids, next]) => this.#fill(chosen, time, ids!, next!) };
+  }
+
+  evaluateLayout([ids, next]: readonly Tensor[]): Evaluation {
+    const [batch, time] = ids!.shape as [number, number];
+    const { model } = this.actor;
+    const hidden = model.hidden(ids!);
+    const logits = model.logits(hidden).reshape([batch * time, model.config.vocabSize]);
+    const distribution = new Categorical(this.temperature === 1 ? logits : logits.div(this.temperature));
+    const { critic } = this;
+    const values = critic && (critic.model === model ? critic.valuesOf(hidden) : critic.forward(ids!));
+    return {
+      logProbs: distribution.logProb(next!.reshape([batch * time])),
+      entropies: distribution.entropy(),
+      values: values?.reshape([batch * time]),
+    };
+  }
+
+  async stateValues(rollout: TokenRollout): Promise<StateValues> {
+    const values = new Float32Array(rollout.rows);
+    const nextValues = new Float32Array(rollout.rows);
+    // Sequences of like lengths together, a few at a time.
+    const order = [...rollout.sequences].sort((a, b) => a.tokens.length - b.tokens.length);
+    for (let first = 0; first < order.length; first += VALUE_SEQUENCES) {
+      const chosen = order.slice(first, first + VALUE_SEQUENCES);
+      const time = this.#bucket(chosen.at(-1)!.tokens.length);
+      const program = this.#values.program({ shape: [VALUE_SEQUENCES, time], dtype: 'int32' }).bind();
+      this.#fill(chosen, time, program.arguments[0]!);
+      await program.runAsync();
+      const said = program.results as Float32Array;
+      chosen.forEach(({ tokens, positions, firstRow }, b) => {
+        for (let k = 0; k < positions.length; k++) {
+          values[firstRow + k] = said[b * time + positions[k]! - 1]!;
+          // What the next decision sees, or, after the last one, the whole text.
+          const seen = k + 1 < positions.length ? positions[k + 1]! - 1 : tokens.length - 1;
+          nextValues[firstRow + k] = rollout.terminated[firstRow + k] ? 0 : said[b * time + seen]!;
+        }
+      });
+      program.release();
+    }
+    return { values, nextValues };
+  }
+
+  #critic(): LMCriticNetwork {
+    if (this.critic === undefined)
+      throw new Error('this policy has no critic, which PPO needs: give it an LMCriticNetwork');
+    return this.critic;
+  }
+
+  #fill(sequences: readonly TokenSequence[], time: number, ids: TensorData, next?: TensorData): void {
+    ids.fill(this.actor.padTokenId);
+    next?.fill(this.actor.padTokenId);
+    sequences.forEach(({ tokens }, b) => {
+      ids.set(tokens.subarray(0, time), b * time);
+      next?.set(tokens.subarray(1, time + 1), b * time);
+    });
+  }
+
+  #bucket(length: number): number {
+    return Math.min(LENGTH_STEP * Math.ceil(length / LENGTH_STEP), this.actor.model.config.maxPositions);
+  }
+}
+
+/** Values are computed for this many sequences at a time. */
+const VALUE_SEQUENCES = 16;

@@ -1,0 +1,139 @@
+// Acting in many token environments at once: one decoder, a slot for each environment.
+
+import type { Decoder } from '../lm/kv-cache.ts';
+import type { CausalLM } from '../lm/models/index.ts';
+import type { Generator } from '../random/index.ts';
+import { chooseOne } from './action-head.ts';
+
+export interface TokenSlotsOptions {
+  /** How many environments act at a time. */
+  readonly count: number;
+  /** The most tokens a text may have, the prompt with it. */
+  readonly maxLength: number;
+  readonly temperature: number;
+  readonly threads: number;
+}
+
+/** Decides for every slot, given all its tokens so far; only those that are new are computed. */
+export class TokenSlots {
+  readonly count: number;
+  readonly #decoder: Decoder;
+  readonly #temperature: number;
+  readonly #vocabSize: number;
+  /** What each slot's cache holds, `[count, maxLength]`. */
+  readonly #held: Int32Array;
+  readonly #maxLength: number;
+  readonly #next: Int32Array;
+  readonly #scores: Float32Array;
+
+  constructor(model: CausalLM, { count, maxLength, temperature, threads }: TokenSlotsOptions) {
+    this.count = count;
+    this.#maxLength = maxLength;
+    this.#temperature = temperature;
+    this.#vocabSize = model.config.vocabSize;
+    this.#decoder = model.decoder({ batch: count, maxLength, threads });
+    this.#held = new Int32Array(count * maxLength);
+    this.#next = new Int32Array(count);
+    this.#scores = new Float32Array(count * this.#vocabSize);
+  }
+
+  /**
+   * Chooses the next token of each slot.
+   *
+   * @param observations all tokens so far of each slot; null leaves a slot alone
+   * @param actions where the tokens go, one a slot
+   * @param logProbs where their log-probabilities go
+   * @param generator null takes the likeliest
+   */
+  act(
+    observations: readonly (ArrayLike<number> | null)[],
+    actions: Int32Array,
+    logProbs: Float32Array,
+    generator: Generator | null,
+  ): void {
+    this.#read(observations);
+    const size = this.#vocabSize;
+    if (this.#temperature !== 1) {
+      for (let i = 0; i < this.#scores.length; i++) this.#scores[i] = this.#scores[i]! / this.#temperature;
+    }
+    for (let slot = 0; slot < this.count; slot++) {
+      if (observations[slot] == null) continue;
+      logProbs[slot] = chooseOne(this.#scores, slot * size, size, actions, slot, generator);
+    }
+  }
+
+  /** Forgets all texts, as after a change of the weights. */
+  reset(): void {
+    for (let slot = 0; slot < this.count; slot++) this.#decoder.reset(slot);
+  }
+
+  release(): void {
+    this.#decoder.release();
+  }
+
+  /** Brings every slot's cache up to its observation, and the scores of its next token into `#scores`. */
+  #read(observations: readonly (ArrayLike<number> | null)[]): void {
+    const size = this.#vocabSize;
+    let several = false;
+    for (let slot = 0; slot < this.count; slot++) {
+      const tokens = observations[slot];
+      this.#next[slot] = -1;
+      if (tokens == null) continue;
+      this.#forgetUnless(slot, tokens);
+      const held = this.#decoder.lengths[slot]!;
+      if (tokens.length === held + 1 && held > 0) {
+        this.#next[slot] = tokens[held]!;
+        this.#held[slot * this.#maxLength + held] = tokens[held]!;
+        several = true;
+      } else {
+        this.#scores.set(this.#prefill(slot, tokens, held), slot * size);
+      }
+    }
+    if (!several) return;
+    const scores = this.#decoder.step(this.#next);
+    for (let slot = 0; slot < this.count; slot++) {
+      if (this.#next[slot]! >= 0) this.#scores.set(scores.subarray(slot * size, (slot + 1) * size), slot * size);
+    }
+  }
+
+  /** Reads all that is new. A prompt that another slot has just read is copied. */
+  #prefill(slot: number, tokens: ArrayLike<number>, held: number): Float32Array {
+    if (tokens.length > this.#maxLength) {
+      throw new RangeError(
+        `a text of ${tokens.length} tokens is longer than the ${this.#maxLength} that these slots hold`,
+      );
+    }
+    if (held === 0) {
+      for (let other = 0; other < slot; other++) {
+        const twin =
+          this.#decoder.lengths[other]! === tokens.length && this.#next[other] === -1 && this.#holds(other, tokens);
+        if (!twin) continue;
+        this.#decoder.copy(other, slot);
+        this.#remember(slot, tokens, 0);
+        return this.#scores.subarray(other * this.#vocabSize, (other + 1) * this.#vocabSize);
+      }
+    }
+    this.#remember(slot, tokens, held);
+    return this.#decoder.extend(slot, held === 0 ? tokens : Array.prototype.slice.call(tokens, held));
+  }
+
+  #remember(slot: number, tokens: ArrayLike<number>, from: number): void {
+    const start = slot * this.#maxLength;
+    for (let i = from; i < tokens.length; i++) this.#held[start + i] = tokens[i]!;
+  }
+
+  /** Whether what slot `slot` holds begins `tokens`. */
+  #holds(slot: number, tokens: ArrayLike<number>): boolean {
+    const start = slot * this.#maxLength;
+    const length = this.#decoder.lengths[slot]!;
+    for (let i = 0; i < length; i++) if (this.#held[start + i] !== tokens[i]) return false;
+    return true;
+  }
+
+  /** An observation that does not go on from what the slot holds is a new episode's. */
+  #forgetUnless(slot: number, tokens: ArrayLike<number>): void {
+    const length = this.#decoder.lengths[slot]!;
+    if (length === 0) return;
+    if (tokens.length <= length || !this.#holds(slot, tokens)) this.#decoder.reset(slot);
+  }
+}
