@@ -5,7 +5,7 @@
 //   checkpoints/   the agents saved on the way
 //   summary.json   how it ended; absent while it runs or if it was killed
 
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { packageVersion } from './version.ts';
@@ -19,7 +19,8 @@ export class RunDirectory {
   readonly path: string;
   /** Where checkpoints go unless told otherwise. */
   readonly checkpoints: string;
-  readonly #metrics: string;
+  /** The open metrics.jsonl; undefined before the first line, and after `close`. */
+  #metrics: number | undefined;
 
   /**
    * Creates the directory.
@@ -29,7 +30,6 @@ export class RunDirectory {
   constructor(path: string) {
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
-    this.#metrics = join(path, 'metrics.jsonl');
     if (existsSync(join(path, 'config.json'))) {
       throw new Error(`${path} already holds a run: choose another runDirectory, or remove this one`);
     }
@@ -43,12 +43,19 @@ export class RunDirectory {
 
   /** Adds a line to metrics.jsonl. It is in the file when this returns, whatever happens to this process next. */
   appendMetrics(row: Readonly<Record<string, number | null | undefined>>): void {
-    appendFileSync(this.#metrics, `${JSON.stringify(row)}\n`);
+    this.#metrics ??= openSync(join(this.path, 'metrics.jsonl'), 'a');
+    writeSync(this.#metrics, `${JSON.stringify(row)}\n`);
   }
 
   /** Writes summary.json. */
   writeSummary(summary: object): void {
     this.#writeJson('summary.json', summary);
+  }
+
+  /** Closes metrics.jsonl. */
+  close(): void {
+    if (this.#metrics !== undefined) closeSync(this.#metrics);
+    this.#metrics = undefined;
   }
 
   #writeJson(name: string, value: object): void {

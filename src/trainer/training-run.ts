@@ -1,7 +1,6 @@
 // One training run: collect, update, write down, until something ends it.
 
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Generator, SeedSequence } from '../random/index.ts';
 import {
   ActorCriticPolicy,
@@ -141,8 +140,6 @@ export class TrainingRun {
         saved = due;
         await this.#save();
       }
-      // Signals and timers have their turn.
-      await nextTurn();
       if (this.#options.signal?.aborted) this.#stop ??= { by: 'signal' };
     }
     await this.#save();
@@ -150,6 +147,7 @@ export class TrainingRun {
   }
 
   async close(): Promise<void> {
+    this.#directory?.close();
     await this.#environments.close();
   }
 

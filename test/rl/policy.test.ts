@@ -156,12 +156,12 @@ describe('what does not fit', () => {
 
   test('a critic with too many outputs', () => {
     const policy = policyWith(new Discrete(2), { critic: new Wrong((x) => x) });
-    expect(() => policy.values(new Float32Array(3))).toThrow(/the critic gives shape \[256, 2\].*\[256, 1\] is needed/);
+    expect(() => policy.values(new Float32Array(3))).toThrow(/the critic gives shape \[32, 2\].*\[32, 1\] is needed/);
   });
 
   test('a critic that gives one axis of the wrong length', () => {
     const policy = policyWith(new Discrete(2), { critic: new Wrong((x) => x.reshape([-1])) });
-    expect(() => policy.values(new Float32Array(3))).toThrow(/the critic gives shape \[512\].*\[256\] is needed/);
+    expect(() => policy.values(new Float32Array(3))).toThrow(/the critic gives shape \[64\].*\[32\] is needed/);
   });
 
   test('but a critic may leave out its last axis', () => {
