@@ -117,7 +117,7 @@ export function renderWithAnswers(
 }
 
 /** Whether a template tells which of its text the assistant writes. */
-export function marksAnswers(template: string): boolean {
+function marksAnswers(template: string): boolean {
   return template.search(GENERATION) >= 0;
 }
 

@@ -1,4 +1,28 @@
 export {
+  type ChatMessage,
+  chatmlTemplate,
+  type ChatOptions,
+  ChatTemplateError,
+  renderChat,
+  renderWithAnswers,
+  type Span,
+} from './chat.ts';
+export {
+  DatasetError,
+  type DatasetFormat,
+  type DataRecord,
+  readRecords,
+  type ReadOptions,
+  recordError,
+  requiredField,
+  type SftExample,
+  sftExample,
+  splitRecords,
+  type SplitOptions,
+  streamRecords,
+  textField,
+} from './datasets/index.ts';
+export {
   type FinishReason,
   generate,
   type GenerateOptions,
@@ -6,6 +30,8 @@ export {
   streamGenerate,
   type TokenEvent,
 } from './generate.ts';
+export { downloadModel, type DownloadOptions, type DownloadProgress } from './hub.ts';
+export { HubError } from './hub-error.ts';
 export type { Decodable, Decoder, DecoderOptions } from './kv-cache.ts';
 export {
   applyLora,
@@ -45,3 +71,20 @@ export {
   type SaveOptions,
 } from './pretrained.ts';
 export { logProbability, processLogits, type SampledToken, Sampler, type SamplingOptions } from './sampling.ts';
+export type { SpecialTokens } from './special-tokens.ts';
+export type { TextStream } from './text-stream.ts';
+export type { BatchOptions, TokenBatch } from './token-batch.ts';
+export {
+  type ApplyChatTemplateOptions,
+  type DecodeOptions,
+  type EncodeOptions,
+  Tokenizer,
+} from './tokenizer.ts';
+export { TokenizerError } from './tokenizer-files.ts';
+export {
+  type ByteLevelOptions,
+  characterTokenizer,
+  type NewTokenizerOptions,
+  trainByteLevelTokenizer,
+  wordTokenizer,
+} from './tokenizer-training.ts';

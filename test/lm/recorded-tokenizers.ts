@@ -48,7 +48,7 @@ const read = (name: string): unknown => JSON.parse(readFileSync(`${FIXTURES}${na
 export const families = ['gpt2', 'qwen2', 'llama3', 'llama2'] as const;
 
 export const folderOf = (family: string): string => `${FIXTURES}${family}`;
-export const recordedTokenizers = read('expected.json') as Record<string, RecordedTokenizer>;
+const recordedTokenizers = read('expected.json') as Record<string, RecordedTokenizer>;
 export const recordedChats = read('chat.json') as RecordedChats;
 /** What the tokenizers were trained on. */
 export const corpus = read('corpus.json') as string[];
