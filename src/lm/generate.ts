@@ -77,7 +77,7 @@ export async function generate(
     tokens: [] as number[],
     logProbs: [] as number[],
     sampledLogProbs: [] as number[],
-    finishReason: 'aborted' as FinishReason,
+    finishReason: (options.maxNewTokens === 0 ? 'length' : 'aborted') as FinishReason,
     stopString: undefined as string | undefined,
   }));
   for await (const event of streamGenerate(model, prompts, options)) {
