@@ -1,7 +1,8 @@
 // `gymformer envs`: the environments there are, as a table.
 
-import { Box, make, registry, type Space } from '../env/index.ts';
+import { Box, type EnvSpec, make, registry, type Space } from '../env/index.ts';
 import { closestMatch } from '../env/close-matches.ts';
+import '../env/text/index.ts';
 import { CliError } from './cli-error.ts';
 import { table } from './table.ts';
 
@@ -19,11 +20,20 @@ export function listEnvs(pattern = ''): string {
     throw new CliError(`No environment matches '${pattern}'${hint}`);
   }
   const rows = found.map((spec) => {
-    const { observationSpace, actionSpace } = make(spec);
     const limits = [spec.maxEpisodeSteps ?? '-', spec.rewardThreshold ?? '-'].map(String);
-    return [spec.id, brief(observationSpace), brief(actionSpace), ...limits];
+    return [spec.id, ...spacesOf(spec), ...limits];
   });
   return table(['id', 'observations', 'actions', 'max steps', 'solved at'], rows, ['max steps', 'solved at']);
+}
+
+/** The spaces of an environment; of one that cannot be made without arguments, that they depend on these. */
+function spacesOf(spec: EnvSpec): [observations: string, actions: string] {
+  try {
+    const { observationSpace, actionSpace } = make(spec);
+    return [brief(observationSpace), brief(actionSpace)];
+  } catch {
+    return ['depend on its arguments', '-'];
+  }
 }
 
 /** A space in few words: bounds that differ from element to element are left out. */

@@ -23,4 +23,4 @@ export {
   type SelectOptions,
 } from './ppo-agent.ts';
 export { defaultRunDirectory, type MetricsRow, RunDirectory } from './run-directory.ts';
-export { type StoppedBy, trainAgent, type TrainAgentOptions, type TrainResult } from './train-agent.ts';
+export type { TextAlgorithm, TextCallbacks, TrainTextOptions, TrainTextResult } from './text-run.ts';

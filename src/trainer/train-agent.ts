@@ -1,10 +1,11 @@
 // Training an agent: what it takes and what it gives. The run itself is training-run.ts.
 
 import type { Env, MakeOptions } from '../env/index.ts';
-import type { Network, PPOConfig } from '../rl/index.ts';
+import { LMActorNetwork, type Network, type PPOConfig } from '../rl/index.ts';
 import type { StepCallback, TrainCallbacks } from './callbacks.ts';
 import type { PPOAgent } from './ppo-agent.ts';
 import type { MetricsRow } from './run-directory.ts';
+import { trainText, type TrainTextOptions, type TrainTextResult } from './text-run.ts';
 import { TrainingRun } from './training-run.ts';
 
 /** Options of {@link trainAgent}. Names are those of the Python original, in camelCase. */
@@ -101,8 +102,14 @@ export interface TrainResult {
  * @throws TrainingDivergedError if a loss or the gradients' norm is not finite; the last good weights are saved first
  * @throws RangeError, TypeError or EnvError for options that cannot be
  */
-export async function trainAgent(options: TrainAgentOptions): Promise<TrainResult> {
-  const run = new TrainingRun(options);
+export function trainAgent(options: TrainAgentOptions): Promise<TrainResult>;
+/** As above, for a language model in a token environment: whole episodes are played side by side, one token each at a time. */
+export function trainAgent(options: TrainTextOptions): Promise<TrainTextResult>;
+export async function trainAgent(
+  options: TrainAgentOptions | TrainTextOptions,
+): Promise<TrainResult | TrainTextResult> {
+  if (options.actor instanceof LMActorNetwork) return trainText(options as TrainTextOptions);
+  const run = new TrainingRun(options as TrainAgentOptions);
   try {
     return await run.train();
   } finally {

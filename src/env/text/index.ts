@@ -8,12 +8,12 @@ export {
   ProblemsError,
   readProblems,
   type ReadProblemsOptions,
-  type SplitOptions,
+  type SplitOptions as SplitProblemsOptions,
   splitProblems,
   type WorkedProblem,
 } from './problems.ts';
 export { DEFAULT_FEW_SHOT, DEFAULT_SYSTEM_MESSAGE, DEFAULT_TEMPLATE } from './prompt-format.ts';
 export * from './rewards/index.ts';
 export { TextEnv, type TextEnvOptions, type TextPrompt, type TextScore, type TokenSequence } from './text-env.ts';
-export type { FinishReason, TextEpisode } from './text-episode.ts';
+export type { FinishReason as TextFinishReason, TextEpisode } from './text-episode.ts';
 export type { TextMessage, TextTokenizer } from './text-tokenizer.ts';
