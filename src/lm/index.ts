@@ -18,7 +18,7 @@ export {
   type SftExample,
   sftExample,
   splitRecords,
-  type SplitOptions,
+  type SplitRecordsOptions,
   streamRecords,
   textField,
 } from './datasets/index.ts';

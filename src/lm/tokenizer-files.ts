@@ -1,7 +1,7 @@
 // The files of a Hugging Face tokenizer folder, read and checked once at the border.
 // Format: huggingface/tokenizers (tokenizer.json) and transformers' tokenization_utils_base.py (tokenizer_config.json).
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 /** An object of a JSON file. */
@@ -61,17 +61,17 @@ const MODEL_TYPES = ['BPE', 'WordPiece', 'WordLevel', 'Unigram'] as const;
  *
  * @throws TokenizerError if tokenizer.json is missing, or a file is truncated, has wrong types, is of an unknown kind, or is huge.
  */
-export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+export function readTokenizerFiles(folder: string): TokenizerFiles {
   const path = join(folder, 'tokenizer.json');
-  const json = await readJson(path);
-  if (json === undefined) throw new TokenizerError(await whyMissing(folder));
-  const config = (await readJson(join(folder, 'tokenizer_config.json'))) ?? {};
-  const specialTokens = (await readJson(join(folder, 'special_tokens_map.json'))) ?? {};
-  const generation = (await readJson(join(folder, 'generation_config.json'))) ?? {};
+  const json = readJson(path);
+  if (json === undefined) throw new TokenizerError(whyMissing(folder));
+  const config = readJson(join(folder, 'tokenizer_config.json')) ?? {};
+  const specialTokens = readJson(join(folder, 'special_tokens_map.json')) ?? {};
+  const generation = readJson(join(folder, 'generation_config.json')) ?? {};
   return {
     json: checkTokenizerJson(json, path),
     config: { ...specialTokens, ...Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null)) },
-    chatTemplates: await readChatTemplates(folder, config),
+    chatTemplates: readChatTemplates(folder, config),
     generationEosIds: [generation['eos_token_id'] ?? []].flat().filter((id): id is number => Number.isInteger(id)),
   };
 }
@@ -215,7 +215,7 @@ function* walk(piece: unknown): Generator<JsonObject> {
   yield* walk(piece['pretokenizers']);
 }
 
-async function readChatTemplates(folder: string, config: JsonObject): Promise<Map<string, string>> {
+function readChatTemplates(folder: string, config: JsonObject): Map<string, string> {
   const templates = new Map<string, string>();
   const inConfig = config['chat_template'];
   if (typeof inConfig === 'string') templates.set('default', inConfig);
@@ -226,13 +226,13 @@ async function readChatTemplates(folder: string, config: JsonObject): Promise<Ma
       }
     }
   }
-  const inFile = await readText(join(folder, 'chat_template.jinja'));
+  const inFile = readText(join(folder, 'chat_template.jinja'));
   if (inFile !== undefined) templates.set('default', inFile);
   return templates;
 }
 
-async function readJson(path: string): Promise<JsonObject | undefined> {
-  const text = await readText(path);
+function readJson(path: string): JsonObject | undefined {
+  const text = readText(path);
   if (text === undefined) return undefined;
   let value: unknown;
   try {
@@ -245,13 +245,13 @@ async function readJson(path: string): Promise<JsonObject | undefined> {
   return value;
 }
 
-async function readText(path: string): Promise<string | undefined> {
+function readText(path: string): string | undefined {
   try {
-    const { size } = await stat(path);
+    const { size } = statSync(path);
     if (size > LARGEST_FILE) {
       throw new TokenizerError(`${path}: ${size} bytes are more than a tokenizer's file has (limit ${LARGEST_FILE})`);
     }
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
@@ -259,9 +259,9 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-async function whyMissing(folder: string): Promise<string> {
-  const names = await readdir(folder).catch(() => undefined);
-  if (names === undefined) return `${folder}: there is no such folder`;
+function whyMissing(folder: string): string {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return `${folder}: there is no such folder`;
+  const names = readdirSync(folder);
   const slow = names.find((name) => name === 'vocab.json' || name === 'merges.txt' || name.endsWith('.model'));
   if (slow === undefined)
     return `${folder}: holds no tokenizer.json. It has: ${names.slice(0, 10).join(', ') || 'nothing'}`;

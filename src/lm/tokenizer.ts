@@ -67,7 +67,12 @@ export class Tokenizer {
    * @throws TokenizerError if a file is missing, broken or of an unknown kind; the message says what to do.
    */
   static async fromPretrained(folder: string): Promise<Tokenizer> {
-    const files = await readTokenizerFiles(folder);
+    return Tokenizer.fromPretrainedSync(folder);
+  }
+
+  /** As {@link Tokenizer.fromPretrained}, at once. */
+  static fromPretrainedSync(folder: string): Tokenizer {
+    const files = readTokenizerFiles(folder);
     try {
       return new Tokenizer(files);
     } catch (error) {
@@ -81,10 +86,9 @@ export class Tokenizer {
     this.#specialTokens = specialTokensOf(config);
     this.#chatTemplates = new Map(chatTemplates);
     this.#generationEosIds = generationEosIds;
-    this.#use(withAddedTokens(json, this.#specialTokens, addedTokensOf(config)));
-    if (json.post_processor === null || 'add_bos_token' in config || 'add_eos_token' in config) {
-      this.#use({ ...this.#json, post_processor: this.#addingBosEos() });
-    }
+    const whole = withAddedTokens(json, this.#specialTokens, addedTokensOf(config));
+    const adds = json.post_processor === null || 'add_bos_token' in config || 'add_eos_token' in config;
+    this.#use(adds ? { ...whole, post_processor: addingBosEos(whole, config) } : whole);
   }
 
   /** The highest id + 1, added tokens included: how many rows an embedding needs at least. Models often have a few more. */
@@ -317,27 +321,28 @@ export class Tokenizer {
   #chatOptions(options: ChatOptions): ChatOptions {
     return { ...options, variables: { ...templateVariables(this.#specialTokens), ...options.variables } };
   }
+}
 
-  /** What transformers 5 makes of `add_bos_token` and `add_eos_token`. */
-  #addingBosEos(): JsonObject {
-    const side = (flag: string, token: string | undefined, id: number | undefined) =>
-      this.#config[flag] === true && token !== undefined && id !== undefined
-        ? [{ id: token, ids: [id], tokens: [token] }]
-        : [];
-    const before = side('add_bos_token', this.#specialTokens.bosToken, this.bosTokenId);
-    const after = side('add_eos_token', this.#specialTokens.eosToken, this.eosTokenId);
-    const sequence = (id: string, type_id: number) => [
-      ...before.map((token) => ({ SpecialToken: { id: token.id, type_id } })),
-      { Sequence: { id, type_id } },
-      ...after.map((token) => ({ SpecialToken: { id: token.id, type_id } })),
-    ];
-    return {
-      type: 'TemplateProcessing',
-      single: sequence('A', 0),
-      pair: [...sequence('A', 0), ...sequence('B', 1)],
-      special_tokens: Object.fromEntries([...before, ...after].map((token) => [token.id, token])),
-    };
-  }
+/** What transformers 5 makes of `add_bos_token` and `add_eos_token`. */
+function addingBosEos(json: TokenizerJson, config: JsonObject): JsonObject {
+  const { bosToken, eosToken } = specialTokensOf(config);
+  const side = (flag: string, token: string | undefined): { id: string; ids: number[]; tokens: string[] }[] => {
+    const added = config[flag] === true ? json.added_tokens.find(({ content }) => content === token) : undefined;
+    return added === undefined ? [] : [{ id: added.content, ids: [added.id], tokens: [added.content] }];
+  };
+  const before = side('add_bos_token', bosToken);
+  const after = side('add_eos_token', eosToken);
+  const sequence = (id: string, type_id: number): JsonObject[] => [
+    ...before.map((token) => ({ SpecialToken: { id: token.id, type_id } })),
+    { Sequence: { id, type_id } },
+    ...after.map((token) => ({ SpecialToken: { id: token.id, type_id } })),
+  ];
+  return {
+    type: 'TemplateProcessing',
+    single: sequence('A', 0),
+    pair: [...sequence('A', 0), ...sequence('B', 1)],
+    special_tokens: Object.fromEntries([...before, ...after].map((token) => [token.id, token])),
+  };
 }
 
 function engineOf(json: TokenizerJson, special: SpecialTokens): Engine {

@@ -4,7 +4,7 @@ import { defaultRng } from '../../random/index.ts';
 import { DatasetError } from './dataset-error.ts';
 
 /** How to split. */
-export interface SplitOptions {
+export interface SplitRecordsOptions {
   /** Which part goes to the test set if below 1, else how many records. */
   readonly testSize: number;
   /** Of the shuffling. Default: from the operating system. */
@@ -17,7 +17,10 @@ export interface SplitOptions {
  *
  * @throws DatasetError if one of the two would be empty.
  */
-export function splitRecords<T>(records: readonly T[], { testSize, seed }: SplitOptions): { train: T[]; test: T[] } {
+export function splitRecords<T>(
+  records: readonly T[],
+  { testSize, seed }: SplitRecordsOptions,
+): { train: T[]; test: T[] } {
   const whole = testSize >= 1;
   const count = whole ? testSize : Math.ceil(testSize * records.length);
   if (!(testSize > 0) || (whole && !Number.isInteger(testSize)) || count >= records.length) {
