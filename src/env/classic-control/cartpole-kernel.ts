@@ -20,6 +20,14 @@ export interface CartPoleKernelSettings {
   readonly fallReward: number;
 }
 
+/** Float32 observations, float64 rewards, and a byte for each flag. */
+export type CartPoleResults = [
+  observations: Float32Array<ArrayBuffer>,
+  rewards: Float64Array<ArrayBuffer>,
+  terminations: Uint8Array<ArrayBuffer>,
+  truncations: Uint8Array<ArrayBuffer>,
+];
+
 interface Exports {
   readonly step: (endedCount: number, low: number, span: number) => number;
   readonly restart: (count: number, low: number, span: number) => void;
@@ -50,11 +58,11 @@ export class CartPoleKernel {
   readonly restart: (count: number, low: number, span: number) => void;
 
   readonly #numEnvs: number;
-  readonly #observations: Float32Array;
-  /** Rewards, terminations and truncations, the last two from these bytes on. */
-  readonly #outcomes: Uint8Array;
-  readonly #terminationsAt: number;
-  readonly #truncationsAt: number;
+  readonly #memory: WasmMemory;
+  /** Where the results lie, one after the other, and where they end. */
+  readonly #places: {
+    readonly [Result in 'observations' | 'rewards' | 'terminations' | 'truncations' | 'end']: number;
+  };
 
   constructor(settings: CartPoleKernelSettings) {
     const { numEnvs } = settings;
@@ -71,16 +79,18 @@ export class CartPoleKernel {
       xDot: place(8 * room),
       theta: place(8 * room),
       thetaDot: place(8 * room),
+      sin: place(8 * room),
+      cos: place(8 * room),
       uniform: place(32 * numEnvs),
-      observations: place(16 * room),
       steps: place(4 * room),
       actions: place(4 * room),
       ended: place(4 * room),
+      observations: place(16 * room),
       rewards: place(8 * room),
       terminations: place(room),
       truncations: place(room),
     };
-    const memory: WasmMemory = kernelMemory(end);
+    const memory = kernelMemory(end);
     compiled ??= compileKernel(CARTPOLE_KERNEL);
     const { step, restart } = instantiateKernel<Exports>(compiled, {
       Math: { sin: Math.sin, cos: Math.cos },
@@ -95,28 +105,23 @@ export class CartPoleKernel {
     this.ended = new Int32Array(buffer, places.ended, numEnvs);
     this.uniform = new Float64Array(buffer, places.uniform, 4 * numEnvs);
     this.#numEnvs = numEnvs;
-    this.#observations = new Float32Array(buffer, places.observations, 4 * numEnvs);
-    this.#outcomes = new Uint8Array(buffer, places.rewards, end - places.rewards);
-    this.#terminationsAt = places.terminations - places.rewards;
-    this.#truncationsAt = places.truncations - places.rewards;
+    this.#memory = memory;
+    this.#places = { ...places, end };
   }
 
-  /** A copy of the observations, `[numEnvs, 4]`. */
-  observations(): Float32Array<ArrayBuffer> {
-    return new Float32Array(this.#observations);
-  }
-
-  /** Copies of what the last step wrote, `[numEnvs]` each. They share one piece of memory: allocation is a good part of a step's cost. */
-  outcomes(): [
-    rewards: Float64Array<ArrayBuffer>,
-    terminations: Uint8Array<ArrayBuffer>,
-    truncations: Uint8Array<ArrayBuffer>,
-  ] {
-    const { buffer } = new Uint8Array(this.#outcomes);
+  /**
+   * Copies of what the last step wrote: observations `[numEnvs, 4]`, the others `[numEnvs]`. They share one piece of memory,
+   * because allocation is a good part of a step's cost. After {@link restart} only the observations mean something.
+   */
+  results(): CartPoleResults {
+    const numEnvs = this.#numEnvs;
+    const { observations: start, rewards, terminations, truncations, end } = this.#places;
+    const copy = this.#memory.buffer.slice(start, end);
     return [
-      new Float64Array(buffer, 0, this.#numEnvs),
-      new Uint8Array(buffer, this.#terminationsAt, this.#numEnvs),
-      new Uint8Array(buffer, this.#truncationsAt, this.#numEnvs),
+      new Float32Array(copy, 0, 4 * numEnvs),
+      new Float64Array(copy, rewards - start, numEnvs),
+      new Uint8Array(copy, terminations - start, numEnvs),
+      new Uint8Array(copy, truncations - start, numEnvs),
     ];
   }
 }

@@ -1,8 +1,8 @@
 ;; One step of many CartPoles, two at a time: the vectors of WebAssembly hold two float64.
 ;; cartpole-kernel.ts lays out the memory and makes the instance. Compiled by `npm run wasm:generate`.
 ;;
-;; The arithmetic is that of `advance` in cartpole-physics.ts and of sine-cosine.ts, operation by operation, so that results
-;; are the same to the last bit; there the constants have their names and sources. A test compares the two.
+;; The arithmetic is that of `advance` in cartpole-physics.ts and of sine-cosine.ts, operation by operation, so that
+;; results are the same to the last bit; there the constants have their names and sources. A test compares the two.
 
 (module
   (import "Math" "sin" (func $Math.sin (param f64) (result f64)))
@@ -14,10 +14,12 @@
   (import "cartpole" "fallReward" (global $fallReward f64))
 
   ;; Where the arrays begin, in bytes. All but $uniform have room for an even number of cart-poles.
-  (import "cartpole" "x" (global $x i32)) ;;                       float64 [numEnvs], and so the next three
+  (import "cartpole" "x" (global $x i32)) ;;                       float64 [numEnvs], and so the next five
   (import "cartpole" "xDot" (global $xDot i32))
   (import "cartpole" "theta" (global $theta i32))
   (import "cartpole" "thetaDot" (global $thetaDot i32))
+  (import "cartpole" "sin" (global $sin i32))
+  (import "cartpole" "cos" (global $cos i32))
   (import "cartpole" "steps" (global $steps i32)) ;;               int32 [numEnvs], steps taken in each episode
   (import "cartpole" "actions" (global $actions i32)) ;;           int32 [numEnvs], 0 or 1
   (import "cartpole" "ended" (global $ended i32)) ;;               int32 [numEnvs], indices of cart-poles
@@ -31,26 +33,21 @@
   ;; Then `ended` has those whose episodes this step ended, in order; returns how many.
   (func (export "step") (param $endedCount i32) (param $low f64) (param $span f64) (result i32)
     ;; Those that are restarted below are moved too, which is cheaper than to tell them apart.
+    (call $sinesAndCosines)
     (call $move)
     (call $restart (local.get $endedCount) (local.get $low) (local.get $span))
     (call $listEnded))
 
-  (func $move
+  ;; Writes `sin` and `cos` of the angles: polynomials in z = theta * theta while both are small, otherwise JavaScript's.
+  ;; In a loop of its own, because the processor then has more pairs at hand while it waits for a sum.
+  (func $sinesAndCosines
     (local $i i32) (local $at i32)
-    (local $xs v128) (local $xDots v128) (local $thetas v128) (local $thetaDots v128)
-    (local $z v128) (local $sum v128) (local $sin v128) (local $cos v128)
-    (local $push v128) (local $thetaAcceleration v128) (local $acceleration v128)
-    (local $failed v128) (local $count v128) (local $bits i32) (local $positions v128) (local $angles v128)
+    (local $thetas v128) (local $z v128) (local $sum v128) (local $sin v128) (local $cos v128)
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $i) (global.get $numEnvs)))
         (local.set $at (i32.shl (local.get $i) (i32.const 3)))
-        (local.set $xs (v128.load (i32.add (global.get $x) (local.get $at))))
-        (local.set $xDots (v128.load (i32.add (global.get $xDot) (local.get $at))))
         (local.set $thetas (v128.load (i32.add (global.get $theta) (local.get $at))))
-        (local.set $thetaDots (v128.load (i32.add (global.get $thetaDot) (local.get $at))))
-
-        ;; Sine and cosine: polynomials in z while both angles are small, otherwise JavaScript's.
         (local.set $z (f64x2.mul (local.get $thetas) (local.get $thetas)))
         (if (i64x2.all_true (f64x2.lt (local.get $z) (v128.const f64x2 0.0899 0.0899)))
           (then
@@ -117,6 +114,29 @@
               (f64x2.replace_lane 1
                 (f64x2.splat (call $Math.cos (f64x2.extract_lane 0 (local.get $thetas))))
                 (call $Math.cos (f64x2.extract_lane 1 (local.get $thetas)))))))
+        (v128.store (i32.add (global.get $sin) (local.get $at)) (local.get $sin))
+        (v128.store (i32.add (global.get $cos) (local.get $at)) (local.get $cos))
+        (local.set $i (i32.add (local.get $i) (i32.const 2)))
+        (br $next))))
+
+  ;; Needs `sin` and `cos`.
+  (func $move
+    (local $i i32) (local $at i32)
+    (local $xs v128) (local $xDots v128) (local $thetas v128) (local $thetaDots v128)
+    (local $sin v128) (local $cos v128)
+    (local $push v128) (local $thetaAcceleration v128) (local $acceleration v128)
+    (local $failed v128) (local $count v128) (local $bits i32) (local $positions v128) (local $angles v128)
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $i) (global.get $numEnvs)))
+        (local.set $at (i32.shl (local.get $i) (i32.const 3)))
+        (local.set $xs (v128.load (i32.add (global.get $x) (local.get $at))))
+        (local.set $xDots (v128.load (i32.add (global.get $xDot) (local.get $at))))
+        (local.set $thetas (v128.load (i32.add (global.get $theta) (local.get $at))))
+        (local.set $thetaDots (v128.load (i32.add (global.get $thetaDot) (local.get $at))))
+
+        (local.set $sin (v128.load (i32.add (global.get $sin) (local.get $at))))
+        (local.set $cos (v128.load (i32.add (global.get $cos) (local.get $at))))
 
         ;; push = (force + POLE_MASS_LENGTH * (thetaDot * thetaDot) * sin) * INVERSE_MASS; force = action * 20 - 10
         (local.set $push
@@ -220,7 +240,8 @@
         (f64.store (i32.add (global.get $theta) (local.get $at)) (f64.const 0))
         (f64.store (i32.add (global.get $thetaDot) (local.get $at)) (f64.const 0)))))
 
-  ;; Begins new episodes for the first $count cart-poles of `ended`. New states are $low + $span * `uniform`, a column at a time.
+  ;; Begins new episodes for the first $count cart-poles of `ended`. New states are $low + $span * `uniform`, whose rows are
+  ;; the columns of a state.
   (func $restart (export "restart") (param $count i32) (param $low f64) (param $span f64)
     (local $k i32) (local $i i32)
     (block $done
@@ -267,7 +288,7 @@
         (i32.shl (i32.add (i32.shl (local.get $i) (i32.const 2)) (local.get $column)) (i32.const 2)))
       (f32.demote_f64 (local.get $value))))
 
-  ;; Writes to `ended` the cart-poles that have either flag. A write that does not count is overwritten, so that none branches.
+  ;; Writes to `ended` the cart-poles that have either flag. A write that does not count is overwritten: nothing branches.
   (func $listEnded (result i32)
     (local $i i32) (local $count i32)
     (block $done

@@ -93,7 +93,8 @@ export class CartPoleVectorEnv extends VectorEnv<Float32Array, Int32Array> {
     kernel.restart(this.numEnvs, this.#low, this.#high - this.#low);
     this.#endedCount = 0;
     this.#started = true;
-    return [kernel.observations(), {}];
+    const [observations] = kernel.results();
+    return [observations, {}];
   }
 
   override step(actions: ArrayLike<number>): VectorStepResult<Float32Array> {
@@ -102,8 +103,8 @@ export class CartPoleVectorEnv extends VectorEnv<Float32Array, Int32Array> {
     if (!this.#started) throw resetFirst('CartPoleVectorEnv');
     this.#draw(this.#endedCount);
     this.#endedCount = kernel.step(this.#endedCount, this.#low, this.#high - this.#low);
-    const [rewards, terminations, truncations] = kernel.outcomes();
-    return [kernel.observations(), rewards, terminations, truncations, {}];
+    const [observations, rewards, terminations, truncations] = kernel.results();
+    return [observations, rewards, terminations, truncations, {}];
   }
 
   /** Draws what `count` new states need, a column at a time: NumPy's `uniform(low, high, (4, count))`. */

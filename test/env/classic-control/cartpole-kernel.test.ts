@@ -44,8 +44,8 @@ test('moves any states, of any number of cart-poles, as `advance` does, to the l
         );
         const endedCount = kernel.step(0, 0, 0);
         expect(carts.flatMap((_, i) => kernel.states.map((row) => row[i]))).toEqual([...states]);
-        expect(kernel.observations()).toEqual(observations);
-        const [rewards, terminations, truncations] = kernel.outcomes();
+        const [observed, rewards, terminations, truncations] = kernel.results();
+        expect(observed).toEqual(observations);
         expect([...terminations]).toEqual(failed);
         expect([...rewards, ...truncations]).toEqual([...failed.map(() => 1), ...failed.map(() => 0)]);
         expect([...kernel.ended.subarray(0, endedCount)]).toEqual(failed.flatMap((flag, i) => (flag ? [i] : [])));
@@ -59,7 +59,12 @@ test('restarts only the cart-poles that ended, each from its column of random nu
   const kernel = new CartPoleKernel({ numEnvs: 5, maxEpisodeSteps: 1, stepReward: 0, fallReward: -1 });
   kernel.states[0].set([0, 9, 0, -9, 0]);
   expect(kernel.step(0, 0, 0)).toBe(5);
-  expect(kernel.outcomes().map((values) => [...values])).toEqual([
+  expect(
+    kernel
+      .results()
+      .slice(1)
+      .map((values) => [...values]),
+  ).toEqual([
     [0, -1, 0, -1, 0],
     [0, 1, 0, 1, 0],
     [1, 1, 1, 1, 1],
@@ -73,9 +78,14 @@ test('restarts only the cart-poles that ended, each from its column of random nu
     [18, 20],
     [22, 24],
   ]);
-  expect([...kernel.observations().subarray(4, 8)]).toEqual([10, 14, 18, 22]);
+  expect([...kernel.results()[0].subarray(4, 8)]).toEqual([10, 14, 18, 22]);
   expect([...kernel.ended.subarray(0, 3)]).toEqual([0, 2, 3]);
-  expect(kernel.outcomes().map((values) => [...values])).toEqual([
+  expect(
+    kernel
+      .results()
+      .slice(1)
+      .map((values) => [...values]),
+  ).toEqual([
     [0, 0, 0, -1, 0],
     [0, 0, 0, 1, 0],
     [1, 0, 1, 1, 0],
@@ -86,12 +96,12 @@ test('kernels do not share memory, and results are copies', () => {
   const kernels = [1, 2].map(() => new CartPoleKernel({ ...settings, numEnvs: 2 }));
   kernels[0]?.actions.fill(1);
   kernels[0]?.step(0, 0, 0);
-  const observations = kernels[0]?.observations();
+  const observations = kernels[0]?.results()[0];
   const copy = observations?.slice();
   kernels[1]?.step(0, 0, 0);
   kernels[0]?.step(0, 0, 0);
   expect(observations).toEqual(copy);
-  expect(kernels[0]?.observations()).not.toEqual(copy);
+  expect(kernels[0]?.results()[0]).not.toEqual(copy);
   // From rest, one step to the left is one to the right mirrored.
-  expect(kernels[1]?.observations()).toEqual(copy?.map((x) => (x === 0 ? 0 : -x)));
+  expect(kernels[1]?.results()[0]).toEqual(copy?.map((x) => (x === 0 ? 0 : -x)));
 });

@@ -73,7 +73,7 @@ test('reset options that are no bounds are refused', () => {
 
 test('render modes that there are not are refused', () => {
   expect(() => new CartPoleEnv({ renderMode: 'human' })).toThrow(UnsupportedMode);
-  expect(() => new CartPoleEnv({ renderMode: 'human' })).toThrow("CartPole: renderMode 'human' is not one of null");
+  expect(() => new CartPoleEnv({ renderMode: 'human' })).toThrow("CartPole has no render mode 'human'; it has none");
 });
 
 test('continuous actions beyond the bounds are clipped', () => {
