@@ -63,7 +63,7 @@ export interface Decoder {
 }
 
 /** Lengths for which there are programs that read a prompt; one between them is filled up to the next. */
-const CHUNKS = [1, 8, 32, 128, 512] as const;
+const CHUNKS = [1, 8, 16, 32, 64, 128, 256, 512] as const;
 
 /** The most tokens that go through a pass over all slots: more cost memory and gain no speed. */
 const MOST_ROWS = 4096;

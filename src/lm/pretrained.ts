@@ -11,6 +11,7 @@ import {
 } from '../nn/index.ts';
 import { defaultRng } from '../random/index.ts';
 import { sameShape, showShape } from '../tensor/index.ts';
+import { downloadModel, type DownloadOptions } from './hub.ts';
 import { createCausalLM, createClassifier } from './models/architectures.ts';
 import type { CausalLM } from './models/causal-lm.ts';
 import { type ModelConfig, ModelError, type RawConfig, readConfig } from './models/config.ts';
@@ -48,11 +49,14 @@ export function classifierFromConfig(config: RawConfig, options: ClassifierOptio
  * The language model in a folder: config.json, model.safetensors (or its parts and their index) of float32, float16 or bfloat16
  * weights, and generation_config.json if there is one. Weights are read straight into their place, as float32.
  *
+ * @param source a folder, or a model's name on the Hugging Face Hub, `owner/name`, which is downloaded once.
+ * @param options of the download.
+ * @throws HubError if a download fails.
  * @throws ModelError if a file is missing or wrong, the architecture is not supported, or the weights do not fit it.
  * @throws SafetensorsError if a file of weights is damaged.
  */
-export async function fromPretrained(source: string): Promise<CausalLM> {
-  const folder = await modelFolder(source);
+export async function fromPretrained(source: string, options: DownloadOptions = {}): Promise<CausalLM> {
+  const folder = await modelFolder(source, options);
   const config = await readFolderConfig(folder, {});
   const model = uninitialized(() => createCausalLM(config, defaultRng(0)));
   await readWeights(model, folder, new Set());
@@ -66,9 +70,9 @@ export async function fromPretrained(source: string): Promise<CausalLM> {
  */
 export async function classifierFromPretrained(
   source: string,
-  options: ClassifierOptions = {},
+  options: ClassifierOptions & DownloadOptions = {},
 ): Promise<SequenceClassifier> {
-  const folder = await modelFolder(source);
+  const folder = await modelFolder(source, options);
   const config = await readFolderConfig(folder, options);
   const model = uninitialized(() => createClassifier(config, defaultRng(0)));
   const missing = await readWeights(model, folder, new Set(['score.weight']));
@@ -80,11 +84,13 @@ export async function classifierFromPretrained(
   return model;
 }
 
-async function modelFolder(source: string): Promise<string> {
+async function modelFolder(source: string, download: DownloadOptions): Promise<string> {
   const found = await stat(source).catch(() => undefined);
   if (found?.isDirectory()) return source;
   if (found !== undefined) throw new ModelError(`'${source}' is a file: give the folder it is in`);
-  throw new ModelError(`there is no folder '${source}'`);
+  // A name of the Hub, and not a path.
+  if (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(source)) return downloadModel(source, download);
+  throw new ModelError(`there is no folder '${source}'; a model of the Hugging Face Hub is named owner/name`);
 }
 
 async function readFolderConfig(folder: string, options: ClassifierOptions): Promise<ModelConfig> {
