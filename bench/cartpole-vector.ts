@@ -37,8 +37,8 @@ export const benchmark: Benchmark = {
       secondsOf(() => {
         for (let step = 0; step < count; step++) envs.step(batches[step % batches.length]!);
       });
-    sampling(500);
-    given(500);
+    sampling(3000);
+    given(3000);
     const count = 10_000;
     return {
       stepsPerSecond: (count * ENVS) / sampling(count),
