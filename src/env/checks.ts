@@ -1,7 +1,8 @@
 // The complaints that the built-in environments share. Each says what was wrong and what to do.
 
+import { closestMatch } from './close-matches.ts';
 import type { EnvMetadata } from './env.ts';
-import { InvalidAction, ResetNeeded, UnsupportedMode } from './errors.ts';
+import { EnvError, InvalidAction, ResetNeeded, UnsupportedMode } from './errors.ts';
 
 /** The error of a step before the first reset. */
 export function resetFirst(environment: string): ResetNeeded {
@@ -21,8 +22,27 @@ export function checkedRenderMode(
 ): string | null {
   if (renderMode === null || renderMode === undefined) return null;
   if (metadata.renderModes.includes(renderMode)) return renderMode;
-  const modes = ['null', ...metadata.renderModes.map((mode) => `'${mode}'`)].join(', ');
-  throw new UnsupportedMode(`${environment}: renderMode '${renderMode}' is not one of ${modes}`);
+  const modes = metadata.renderModes.map((mode) => `'${mode}'`).join(', ') || 'none';
+  throw new UnsupportedMode(`${environment} has no render mode '${renderMode}'; it has ${modes}`);
+}
+
+/**
+ * The arguments that `make` was given for an environment, if the environment takes them all. Where an environment is made by
+ * its class the compiler sees to that; by its id, anything can come in.
+ *
+ * @throws EnvError that names the first it does not take, and the nearest it does
+ */
+export function onlyKnown<Options extends object>(
+  environment: string,
+  given: Options,
+  known: { readonly [Name in keyof Required<Options>]: true },
+): Options {
+  const names = Object.keys(known);
+  const stray = Object.keys(given).find((name) => !names.includes(name));
+  if (stray === undefined) return given;
+  const nearest = closestMatch(stray, names);
+  const hint = nearest === undefined ? `; it takes ${names.join(', ')}` : `. Did you mean '${nearest}'?`;
+  throw new EnvError(`${environment} takes no argument '${stray}'${hint}`);
 }
 
 function shown(action: unknown): string {

@@ -4,6 +4,7 @@ import {
   Autoreset,
   type Box,
   type Discrete,
+  EnvError,
   EnvSpec,
   InvalidEnv,
   make,
@@ -82,6 +83,25 @@ describe('make', () => {
   test('arguments: those of make come over those of register', () => {
     expect(make('test/Counting-v0').unwrapped.length).toBe(100);
     expect(make('test/Counting-v0', { length: 3 }).unwrapped.length).toBe(3);
+  });
+
+  test.each([
+    [
+      'CartPole-v1',
+      'suttonBartoRewards',
+      "CartPole takes no argument 'suttonBartoRewards'. Did you mean 'suttonBartoReward'?",
+    ],
+    ['MountainCar-v0', 'flag', "MountainCar takes no argument 'flag'; it takes goalVelocity, renderMode"],
+    ['MountainCarContinuous-v0', 'flag', 'it takes goalVelocity, renderMode'],
+    ['Pendulum-v1', 'gravity', 'it takes g, renderMode'],
+    ['Acrobot-v1', 'g', "Acrobot takes no argument 'g'; it takes renderMode"],
+    ['FrozenLake-v1', 'slippery', "Did you mean 'isSlippery'?"],
+    ['CliffWalking-v1', 'slippery', "Did you mean 'isSlippery'?"],
+    ['Taxi-v4', 'rainy', "Taxi takes no argument 'rainy'"],
+    ['Blackjack-v1', 'decks', 'it takes natural, sab, renderMode'],
+  ])('arguments that %s does not take', (id, name, message) => {
+    expect(() => make(id, { [name]: 1 })).toThrow(message);
+    expect(() => makeVec(id, { [name]: 1, numEnvs: 2 })).toThrow(EnvError);
   });
 
   test('the time limit truncates and counts anew after a reset', () => {

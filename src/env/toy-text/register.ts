@@ -1,5 +1,6 @@
 // The toy text tasks under their ids, with Gymnasium's arguments, limits and thresholds.
 
+import { onlyKnown } from '../checks.ts';
 import { register } from '../registry.ts';
 import { BlackjackEnv, type BlackjackOptions } from './blackjack.ts';
 import { CliffWalkingEnv, type CliffWalkingOptions } from './cliff-walking.ts';
@@ -17,15 +18,40 @@ declare module '../env-types.ts' {
   }
 }
 
+const FROZEN_LAKE = {
+  desc: true,
+  mapName: true,
+  isSlippery: true,
+  successRate: true,
+  rewardSchedule: true,
+  renderMode: true,
+} as const;
+const TAXI = {
+  isRainy: true,
+  rainyProbability: true,
+  ficklePassenger: true,
+  fickleProbability: true,
+  renderMode: true,
+} as const;
+
+function frozenLake(kwargs: FrozenLakeOptions): FrozenLakeEnv {
+  return new FrozenLakeEnv(onlyKnown('FrozenLake', kwargs, FROZEN_LAKE));
+}
+
+function cliffWalking(kwargs: CliffWalkingOptions): CliffWalkingEnv {
+  return new CliffWalkingEnv(onlyKnown('CliffWalking', kwargs, { isSlippery: true, renderMode: true }));
+}
+
 register<BlackjackOptions>({
   id: 'Blackjack-v1',
-  entryPoint: (kwargs) => new BlackjackEnv(kwargs),
+  entryPoint: (kwargs) =>
+    new BlackjackEnv(onlyKnown('Blackjack', kwargs, { natural: true, sab: true, renderMode: true })),
   kwargs: { sab: true, natural: false },
 });
 
 register<FrozenLakeOptions>({
   id: 'FrozenLake-v1',
-  entryPoint: (kwargs) => new FrozenLakeEnv(kwargs),
+  entryPoint: frozenLake,
   kwargs: { mapName: '4x4' },
   maxEpisodeSteps: 100,
   rewardThreshold: 0.7,
@@ -33,7 +59,7 @@ register<FrozenLakeOptions>({
 
 register<FrozenLakeOptions>({
   id: 'FrozenLake8x8-v1',
-  entryPoint: (kwargs) => new FrozenLakeEnv(kwargs),
+  entryPoint: frozenLake,
   kwargs: { mapName: '8x8' },
   maxEpisodeSteps: 200,
   rewardThreshold: 0.85,
@@ -41,18 +67,18 @@ register<FrozenLakeOptions>({
 
 register<CliffWalkingOptions>({
   id: 'CliffWalking-v1',
-  entryPoint: (kwargs) => new CliffWalkingEnv(kwargs),
+  entryPoint: cliffWalking,
 });
 
 register<CliffWalkingOptions>({
   id: 'CliffWalkingSlippery-v1',
-  entryPoint: (kwargs) => new CliffWalkingEnv(kwargs),
+  entryPoint: cliffWalking,
   kwargs: { isSlippery: true },
 });
 
 register<TaxiOptions>({
   id: 'Taxi-v4',
-  entryPoint: (kwargs) => new TaxiEnv(kwargs),
+  entryPoint: (kwargs) => new TaxiEnv(onlyKnown('Taxi', kwargs, TAXI)),
   maxEpisodeSteps: 200,
   rewardThreshold: 8,
 });

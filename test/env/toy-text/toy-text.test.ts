@@ -48,8 +48,8 @@ test.each(tabular)('%s: the probabilities of what an action may lead to sum to 1
 
 test('render modes that there are not are refused', () => {
   expect(() => new FrozenLakeEnv({ renderMode: 'rgb_array' })).toThrow(UnsupportedMode);
-  expect(() => new TaxiEnv({ renderMode: 'human' })).toThrow("Taxi: renderMode 'human' is not one of null, 'ansi'");
-  expect(() => new BlackjackEnv({ renderMode: 'ansi' })).toThrow("Blackjack: renderMode 'ansi' is not one of null");
+  expect(() => new TaxiEnv({ renderMode: 'human' })).toThrow("Taxi has no render mode 'human'; it has 'ansi'");
+  expect(() => new BlackjackEnv({ renderMode: 'ansi' })).toThrow("Blackjack has no render mode 'ansi'; it has none");
   const env = new CliffWalkingEnv();
   env.reset();
   expect(env.render()).toBeNull();
