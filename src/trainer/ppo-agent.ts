@@ -1,6 +1,7 @@
 // A trained agent: it decides, it can be saved, and it can be loaded.
 
-import type { Space } from '../env/index.ts';
+import { Box, type Dtype, type Space } from '../env/index.ts';
+import { mismatch, shown } from '../env/space-mismatch.ts';
 import { RunningMeanStd } from '../env/wrappers/running-mean-std.ts';
 import { defaultRng, type Generator } from '../random/index.ts';
 import { ActorCriticPolicy, type ActionRows, type Network } from '../rl/index.ts';
@@ -61,8 +62,13 @@ export class PPOAgent implements Agent {
     return this.#details().details;
   }
 
-  /** An action for one observation, both as a single environment has them. */
+  /**
+   * An action for one observation, both as a single environment has them.
+   *
+   * @throws TypeError for an observation that is not of the form that this agent was trained on
+   */
   selectAction(observation: unknown, { deterministic = false }: SelectOptions = {}): unknown {
+    expectObservation(this.observationSpace, observation);
     const rows = this.#rowsFor(1);
     if (this.#normalizer === null) this.policy.encodeOne(observation, rows.observations);
     else rows.observations.set(this.#normalized(observation));
@@ -70,7 +76,10 @@ export class PPOAgent implements Agent {
     return this.policy.head.environmentAction(rows.actions, 0);
   }
 
+  /** Actions for the observations of `numEnvs` environments, as {@link Agent.selectActions} says. */
   selectActions(observations: unknown, numEnvs: number, { deterministic = false }: SelectOptions = {}): ActionRows {
+    const space = this.observationSpace;
+    if (space instanceof Box) expectLength(space, observations, numEnvs);
     const rows = this.#rowsFor(numEnvs);
     if (this.#normalizer === null) this.policy.encode(observations, numEnvs, rows.observations);
     else rows.observations.set(this.#normalized(observations));
@@ -106,6 +115,21 @@ export class PPOAgent implements Agent {
     }
     return rows;
   }
+}
+
+/** Bounds are not looked at: an environment may leave them, and a network takes any number. */
+function expectObservation(space: Space, observation: unknown): void {
+  if (space instanceof Box) return expectLength(space, observation, 1);
+  const found = mismatch(space, observation);
+  if (found === undefined || found.outOfBounds) return;
+  throw new TypeError(`this agent observes ${space}, but was given ${shown(observation)}: ${found.reason}`);
+}
+
+function expectLength(space: Box<Dtype>, observations: unknown, count: number): void {
+  const length = space.low.length * count;
+  if (typeof observations === 'object' && (observations as ArrayLike<number> | null)?.length === length) return;
+  const wanted = count === 1 ? `${length} numbers` : `${count} times ${space.low.length} numbers`;
+  throw new TypeError(`this agent observes ${space}: ${wanted}, but was given ${shown(observations)}`);
 }
 
 interface Rows {

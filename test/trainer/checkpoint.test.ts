@@ -42,6 +42,16 @@ function failure(work: () => unknown): CheckpointError {
 
 const OBSERVATIONS = Float32Array.from({ length: 40 }, (_, i) => Math.sin(i));
 
+test.each([
+  ['too short', new Float32Array(3), /this agent observes Box\(.*: 4 numbers, but was given Float32Array\[0, 0, 0\]$/],
+  ['of two environments', new Float32Array(8), /4 numbers, but was given/],
+  ['a text', 'left', /4 numbers, but was given the string "left"/],
+  ['nothing', undefined, /4 numbers, but was given undefined/],
+])('an agent refuses an observation that is %s', (_, observation, message) => {
+  expect(() => trained.agent.selectAction(observation)).toThrow(message);
+  expect(() => trained.agent.selectActions(observation, 3)).toThrow(/3 times 4 numbers, but was given/);
+});
+
 describe('round trip', () => {
   test('files and names', () => {
     expect(trained.checkpoint).toBe(join(root, 'models', `ppo_CartPole-v1_episode_${trained.episodeReturns.length}`));
