@@ -12,7 +12,7 @@ export const FORMAT_VERSION = 1;
 const finite = z.number();
 const count = z.int().min(0);
 /** Any number: JSON has none that are not finite, so those are texts. A run that diverged may have met some. */
-const real = z.union([finite, z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]);
+const real: z.ZodType<number> = z.union([finite, z.literal(['NaN', 'Infinity', '-Infinity']).transform(Number)]);
 const numbers = z.array(real).readonly();
 
 const seedSequence = z.strictObject({
