@@ -27,7 +27,7 @@ program
   .addHelpText(
     'after',
     `
-Any key of a recipe can be given as --key value, and goes before the recipe's:
+Any key of a recipe can be given as --key value, in place of what the recipe says:
   gymformer train CartPole-v1 --totalSteps 50000 --numEnvs 8 --seed 1
   gymformer train recipes/cartpole.yaml --ppo.lrActor 3e-4 --network.hiddenDim 32`,
   )

@@ -136,7 +136,8 @@ function readText(path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : (error as Error).message;
+    const reasons: Readonly<Record<string, string>> = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' };
+    const why = reasons[code ?? ''] ?? (error as Error).message;
     throw new CliError(`Cannot read the recipe ${path}: ${why}`, EXIT_FAILURE, { cause: error });
   }
 }

@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { flatdim, make, registry } from '../env/index.ts';
+import { EnvError, findSpec, flatdim, make, registry } from '../env/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork } from '../rl/index.ts';
 import {
@@ -14,7 +14,7 @@ import {
   trainAgent,
   type TrainResult,
 } from '../trainer/index.ts';
-import { EXIT_INTERRUPTED } from './cli-error.ts';
+import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED } from './cli-error.ts';
 import { clock, figure, grouped } from './format.ts';
 import { Interrupt } from './interrupt.ts';
 import { parseOverrides } from './overrides.ts';
@@ -33,7 +33,8 @@ export interface TrainFlags {
 /** Trains, and returns the exit code. */
 export async function train(target: string, words: readonly string[], flags: TrainFlags): Promise<number> {
   const overrides = parseOverrides(words);
-  const recipe = isRecipe(target) ? readRecipe(recipePath(target), overrides) : recipeForEnv(target, overrides);
+  const given = isRecipe(target) ? readRecipe(recipePath(target), overrides) : recipeForEnv(target, overrides);
+  const recipe = { ...given, env: knownId(given.env) };
   const seed = recipe.seed ?? new SeedSequence().generateState(1)[0]!;
   const { runDirectory = defaultRunDirectory(recipe.env, seed), ...repeatable } = recipe;
   // With the seed in it, this recipe is the run.
@@ -121,6 +122,16 @@ function evaluateRun(recipe: Recipe, { agent }: TrainResult, seed: number): Prom
   if (episodes === 0) return null;
   const { envOptions, maxTimesteps } = recipe;
   return evaluatePolicy(agent, recipe.env, { episodes, seed: evaluationSeed, deterministic, envOptions, maxTimesteps });
+}
+
+/** The full id that a recipe's `env` means. */
+function knownId(env: string): string {
+  try {
+    return findSpec(env).id;
+  } catch (error) {
+    if (!(error instanceof EnvError)) throw error;
+    throw new CliError(`${error.message} (\`${ourCommand()} envs\` lists all)`, EXIT_FAILURE, { cause: error });
+  }
 }
 
 function isRecipe(target: string): boolean {

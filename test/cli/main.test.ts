@@ -264,7 +264,13 @@ describe('mistakes', () => {
     [['--version'], 0, /^$/],
     [['trai'], 2, /unknown command 'trai'\n\(Did you mean train\?\)/],
     [['train'], 2, /missing required argument 'recipe'/],
-    [['train', 'CartPol-v1'], 1, /^error: .*Did you mean: `CartPole`\?\n$/],
+    [['train', 'CartPol-v1'], 1, /^error: .*Did you mean: `CartPole`\? \(`npm run gymformer -- envs` lists all\)\n$/],
+    [['train', 'recipes'], 1, /^error: Cannot read the recipe recipes: it is a folder\n$/],
+    [
+      ['train', 'CartPole-v1', '--envOptions.suttonBarto', 'true'],
+      1,
+      /^error: CartPole takes no argument 'suttonBarto'\. Did you mean 'suttonBartoReward'\?\n$/,
+    ],
     [['train', 'none.yaml'], 1, /^error: Cannot read the recipe none\.yaml: there is no such file\n$/],
     [
       ['train', 'CartPole-v1', '--totalStep', '5'],
