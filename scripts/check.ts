@@ -14,7 +14,7 @@ interface Check {
 const CHECKS: readonly Check[] = [
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
   { name: 'lint', command: ['npm', 'run', '--silent', 'lint'] },
-  { name: 'format', command: ['biome', 'format', 'src', 'test', 'bench', 'scripts', 'examples'] },
+  { name: 'format', command: ['biome', 'format', '.'] },
   { name: 'unused', command: ['knip'] },
   { name: 'layers', command: ['tsx', 'scripts/check-layers.ts'] },
   { name: 'build', command: ['npm', 'run', '--silent', 'build'] },

@@ -106,9 +106,7 @@ const gradientRules: { readonly [K in Op]: GradientRule<K> } = {
   add: (dy, _y, [a, b]) => [unbroadcast(dy, a!.shape), unbroadcast(dy, b!.shape)],
   sub: (dy, _y, [a, b]) => [unbroadcast(dy, a!.shape), unbroadcast(dy.neg(), b!.shape)],
   mul: (dy, _y, [a, b]) =>
-    a === b
-      ? [dy.mul(a!).mul(2), null]
-      : [unbroadcast(dy.mul(b!), a!.shape), unbroadcast(dy.mul(a!), b!.shape)],
+    a === b ? [dy.mul(a!).mul(2), null] : [unbroadcast(dy.mul(b!), a!.shape), unbroadcast(dy.mul(a!), b!.shape)],
   div: (dy, y, [a, b]) => {
     const da = dy.div(b!);
     return [unbroadcast(da, a!.shape), unbroadcast(da.mul(y).neg(), b!.shape)];
