@@ -11,22 +11,46 @@ export type DirectoryFiles = ReadonlyMap<string, Uint8Array | string>;
  * that was there before is replaced, and is still there if anything fails.
  */
 export function writeDirectory(path: string, files: DirectoryFiles): void {
-  const temporary = `${path}.tmp-${process.pid}`;
-  const previous = `${path}.old-${process.pid}`;
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
+  const temporary = beginDirectory(path);
   try {
     for (const [name, content] of files) writeFlushed(join(temporary, name), content);
-    flushDirectory(temporary);
-    const replaced = moveAway(path, previous);
-    try {
-      renameSync(temporary, path);
-    } catch (error) {
-      if (replaced) renameSync(previous, path);
-      throw error;
-    }
+    putInPlace(temporary, path);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** As {@link writeDirectory}, of files that `fill` writes into the directory that it is given. */
+export async function fillDirectory(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = beginDirectory(path);
+  try {
+    await fill(temporary);
+    for (const name of readdirSync(temporary)) flushFile(join(temporary, name));
+    putInPlace(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** An empty directory beside `path`. */
+function beginDirectory(path: string): string {
+  const temporary = `${path}.tmp-${process.pid}`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  return temporary;
+}
+
+/** Gives a complete directory its name. */
+function putInPlace(temporary: string, path: string): void {
+  const previous = `${path}.old-${process.pid}`;
+  flushDirectory(temporary);
+  const replaced = moveAway(path, previous);
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    if (replaced) renameSync(previous, path);
     throw error;
   }
   flushDirectory(dirname(path));
@@ -54,6 +78,16 @@ function writeFlushed(path: string, content: Uint8Array | string): void {
   try {
     let written = 0;
     while (written < bytes.length) written += writeSync(file, bytes, written);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Waits until a file that somebody else wrote is on the disk. */
+function flushFile(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
     fsyncSync(file);
   } finally {
     closeSync(file);

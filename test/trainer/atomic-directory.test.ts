@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { leftBehind, writeDirectory } from '../../src/trainer/atomic-directory.ts';
+import { fillDirectory, leftBehind, writeDirectory } from '../../src/trainer/atomic-directory.ts';
 import { temporaryDirectory } from './tiny-run.ts';
 
 const root = temporaryDirectory();
@@ -88,4 +88,19 @@ test('a process killed while it writes leaves a complete directory', async () =>
     expect(readFileSync(join(complete, 'a'), 'utf8').length).toBeGreaterThan(0);
     expect(readFileSync(join(complete, 'a'), 'utf8')).toBe(readFileSync(join(complete, 'b'), 'utf8'));
   }
+});
+
+test('a directory that somebody else fills is there as a whole, or as it was', async () => {
+  const path = join(root, 'filled');
+  const fill = (content: string) =>
+    fillDirectory(path, async (folder) => {
+      writeFileSync(join(folder, 'file'), content);
+      if (content === 'bad') throw new Error('no more');
+    });
+  await fill('first');
+  await expect(fill('bad')).rejects.toThrow('no more');
+  expect(readFileSync(join(path, 'file'), 'utf8')).toBe('first');
+  await fill('second');
+  expect(readFileSync(join(path, 'file'), 'utf8')).toBe('second');
+  expect(readdirSync(root).filter((name) => name.startsWith('filled'))).toEqual(['filled']);
 });
