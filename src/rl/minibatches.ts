@@ -21,7 +21,7 @@ export function batchSizeFor(wanted: number, count: number): BatchSize {
  * A length of at least `count`, of which there are eight between a power of two and the next: rollouts of many lengths then
  * share few programs.
  */
-export function roundedUp(count: number): number {
+function roundedUp(count: number): number {
   const unit = Math.max(1, 2 ** (Math.floor(Math.log2(count)) - 3));
   return unit * Math.ceil(count / unit);
 }

@@ -86,7 +86,7 @@ function zeros(emit: Emitter, shape: Shape): string {
 }
 
 /** The lowering of every operation but leaves, which the program binds to memory. */
-export const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<K> } = {
+const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<K> } = {
   output: (emit, [main], { index }) => emit.output(main!, index),
   stopGradient: (_emit, [x]) => x!,
 

@@ -287,7 +287,7 @@ function sameRange(a: TensorData, b: TensorData): boolean {
 }
 
 /** The tensors and assignments of a tree, in order. */
-export function* leavesOf(tree: Tree): Generator<Tensor | Assignment> {
+function* leavesOf(tree: Tree): Generator<Tensor | Assignment> {
   if (tree instanceof Tensor || tree instanceof Assignment) yield tree;
   else for (const branch of Object.values(tree)) yield* leavesOf(branch as Tree);
 }

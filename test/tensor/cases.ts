@@ -13,7 +13,7 @@ import {
 } from '../../src/tensor/index.ts';
 import { sizeOf } from './interpreter.ts';
 
-export interface Input {
+interface Input {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly data: readonly number[];

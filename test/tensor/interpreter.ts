@@ -178,7 +178,7 @@ function leafData(source: Source, size: number, surroundings: Surroundings): Flo
 }
 
 /** What every operation means. An operation without an entry does not compile. */
-export const rules: { readonly [K in Op]: Rule<K> } = {
+const rules: { readonly [K in Op]: Rule<K> } = {
   leaf: (_, { source, shape }, _node, surroundings) => ({
     shape,
     data: leafData(source, sizeOf(shape), surroundings),
