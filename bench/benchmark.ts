@@ -11,10 +11,10 @@ export interface Metric {
   readonly unit: string;
   readonly better: 'higher' | 'lower';
   /**
-   * What we want. `ratio`: ours is at least this many times better than each peer. `value`: our number is at least (or, where lower is
-   * better, at most) this one.
+   * What we want. `ratio`: ours is at least this many times better than each peer, or than the one named `beside`. `value`: our number
+   * is at least (or, where lower is better, at most) this one.
    */
-  readonly target?: { readonly kind: 'ratio' | 'value'; readonly limit: number };
+  readonly target?: { readonly kind: 'ratio' | 'value'; readonly limit: number; readonly beside?: string };
   /** A number someone published, shown where no peer is run. */
   readonly published?: { readonly value: number; readonly source: string };
 }

@@ -112,7 +112,7 @@ function rowsOf(name: string, benchmark: Benchmark, samples: Samples): Row[] {
         ours: spread(ours),
         theirs: theirs && spread(theirs),
         ratio,
-        ...verdict(metric, spread(ours), ratio),
+        ...verdict(metric, peer, spread(ours), ratio),
       };
     });
     return rows;
@@ -129,10 +129,12 @@ function ratioOf({ better }: Metric, ours: readonly number[], theirs: readonly n
 
 function verdict(
   { target, better }: Metric,
+  peer: string | null,
   ours: Spread,
   ratio: Spread | null,
 ): { target: string; met: boolean | null } {
-  if (target === undefined) return { target: '', met: null };
+  const elsewhere = target?.beside !== undefined && peer !== null && peer !== target.beside;
+  if (target === undefined || elsewhere) return { target: '', met: null };
   if (target.kind === 'ratio') {
     return { target: `>= ${target.limit}x`, met: ratio === null ? null : ratio.median >= target.limit };
   }
