@@ -193,11 +193,14 @@ async function readWeights(
           shown.join('\n  '),
       );
     }
+    const transposed = [...plan.sources.keys()].filter((name) => model.checkpoint.isTransposed(name));
+    // One for all: memory that is thrown away stays taken for a while.
+    const scratch = new Float32Array(Math.max(0, ...transposed.map((name) => parameters.get(name)!.size)));
     for (const [name, { file, stored }] of plan.sources) {
       const parameter = parameters.get(name)!;
       const { data } = parameter.storage;
       if (model.checkpoint.isTransposed(name)) {
-        const columns = new Float32Array(data.length);
+        const columns = scratch.subarray(0, data.length);
         await file.readInto(stored, columns);
         transpose(columns, parameter.shape[1]!, parameter.shape[0]!, data);
       } else {

@@ -3,44 +3,58 @@
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
+/** The value of each of the 65536 binary16 numbers. */
+let table: Float32Array | undefined;
+
 /** The exact value of each binary16 number. */
 export function float16ToFloat32(halves: Uint16Array): Float32Array {
-  return Float32Array.from(halves, (half) => {
+  table ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => {
     const sign = half & 0x8000 ? -1 : 1;
     const exponent = (half >>> 10) & 0x1f;
     const fraction = half & 0x3ff;
     if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
     return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
   });
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]!]!;
+  return values;
 }
 
 /** The nearest binary16 numbers, ties to even; infinite from 65520 on. */
 export function float32ToFloat16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, (value) => {
-    float[0] = value;
-    const sign = (bits[0]! >>> 16) & 0x8000;
-    const magnitude = bits[0]! & 0x7fffffff;
-    if (magnitude > 0x7f800000) return sign | 0x7e00;
-    if (magnitude >= 0x477ff000) return sign | 0x7c00;
-    // Below 2^-14 halves are multiples of 2^-24.
-    if (magnitude < 0x38800000) return sign | roundHalfEven(Math.abs(value) * 2 ** 24);
-    return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
-  });
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) halves[i] = toFloat16(values[i]!);
+  return halves;
+}
+
+function toFloat16(value: number): number {
+  float[0] = value;
+  const sign = (bits[0]! >>> 16) & 0x8000;
+  const magnitude = bits[0]! & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  // Below 2^-14 halves are multiples of 2^-24.
+  if (magnitude < 0x38800000) return sign | roundHalfEven(Math.abs(value) * 2 ** 24);
+  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
 }
 
 /** The exact value of each bfloat16 number. */
 export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
+  const raw = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) raw[i] = halves[i]! << 16;
+  return new Float32Array(raw.buffer);
 }
 
 /** The nearest bfloat16 numbers, ties to even. */
 export function float32ToBfloat16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, (value) => {
-    float[0] = value;
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    float[0] = values[i]!;
     const raw = bits[0]!;
-    if ((raw & 0x7fffffff) > 0x7f800000) return ((raw >>> 16) & 0x8000) | 0x7fc0;
-    return (raw + 0x7fff + ((raw >>> 16) & 1)) >>> 16;
-  });
+    const isNaN = (raw & 0x7fffffff) > 0x7f800000;
+    halves[i] = isNaN ? ((raw >>> 16) & 0x8000) | 0x7fc0 : (raw + 0x7fff + ((raw >>> 16) & 1)) >>> 16;
+  }
+  return halves;
 }
 
 function roundHalfEven(value: number): number {

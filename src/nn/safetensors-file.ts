@@ -14,7 +14,7 @@ import {
 } from './safetensors.ts';
 
 /** Bytes read and converted at a time. */
-const CHUNK = 2 ** 22;
+const CHUNK = 2 ** 20;
 
 /** An open file. Its header has been read and checked; elements are read on demand. */
 export class SafetensorsFile {
