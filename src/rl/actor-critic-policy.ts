@@ -7,7 +7,9 @@ import { type BoundProgram, compile } from '../runtime/index.ts';
 import { type Shape, ShapeError, showShape, type Tensor, type TensorData } from '../tensor/index.ts';
 import { type ActionHead, actionHeadFor, type ActionRows } from './action-head.ts';
 import type { Evaluation, Layout, Policy, StateValues } from './policy.ts';
+import type { EpisodicPolicy } from './episodes.ts';
 import type { Rollout } from './rollout.ts';
+import { type EpisodeRollout, StepRecorder } from './step-recorder.ts';
 
 /** A network that algorithms train: any module from observations `[batch, inputs]` to outputs `[batch, outputs]`. */
 export interface Network extends Module {
@@ -24,7 +26,7 @@ export interface ActorCriticPolicyOptions {
 }
 
 /** The policy for observations of fixed size: each is flattened into one row of float32. */
-export class ActorCriticPolicy extends Module implements Policy<Rollout> {
+export class ActorCriticPolicy extends Module implements Policy<Rollout>, EpisodicPolicy<EpisodeRollout> {
   readonly threads = 1;
   readonly actor: Network;
   readonly critic: Network;
@@ -126,6 +128,11 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout> {
       first += count;
     }
     return values;
+  }
+
+  /** Collects episodes in `slots` environments. */
+  recorder(slots: number): StepRecorder {
+    return new StepRecorder(this, slots);
   }
 
   actorParameters(): readonly Parameter[] {

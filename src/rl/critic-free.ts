@@ -3,6 +3,7 @@
 import type { OptimizerState } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import type { CollectedEpisode, EpisodeSteps } from './episodes.ts';
+import { giveTurn, turnIsDue } from './event-loop.ts';
 import { batchSizeFor } from './minibatches.ts';
 import type { Policy } from './policy.ts';
 import { type RowTargets, SurrogateOptimizer } from './surrogate.ts';
@@ -21,7 +22,7 @@ export interface CriticFreeConfig {
   readonly epsClip?: number | undefined;
   /** How far it may rise, if farther ("clip higher", Yu et al. 2025, arXiv 2503.14476). Default: `epsClip`. */
   readonly epsClipHigh?: number | undefined;
-  /** Weight of the entropy bonus. Default 0. */
+  /** Weight of the entropy bonus, which is summed or averaged over rows as the rest of the loss is. Default 0. */
   readonly entropyCoef?: number | undefined;
   /** The global norm that gradients are scaled down to; null for no limit. Default 1. */
   readonly maxGradNorm?: number | null | undefined;
@@ -46,8 +47,8 @@ export interface CriticFreeMetrics extends Omit<MinibatchMeans, 'valueLoss'> {
 export interface RowWeighting {
   readonly advantages: Float32Array;
   readonly weights?: Float32Array | undefined;
-  /** Given the number of episodes in a minibatch, what the summed weights are divided by. Default: their sum. */
-  readonly weightTotal?: ((episodes: number) => number) | undefined;
+  /** What each row adds to the number that a minibatch's weighted sum is divided by. Default: its weight, which gives a mean. */
+  readonly divisors?: Float32Array | undefined;
 }
 
 /** Base of the algorithms: gradient steps on rollouts of whole episodes. */
@@ -101,8 +102,8 @@ export abstract class CriticFree<R extends EpisodeSteps> {
     if (config.klCoef && referenceLogProbs === undefined) {
       throw new Error('klCoef is set, but update was given no referenceLogProbs: who should the policy stay close to?');
     }
-    const { advantages, weights, weightTotal } = this.weigh(rollout);
-    const targets: RowTargets = { oldLogProbs: rollout.logProbs, advantages, weights, referenceLogProbs };
+    const weighting = this.weigh(rollout);
+    const targets: RowTargets = { oldLogProbs: rollout.logProbs, referenceLogProbs, ...weighting };
     const options = { epsLow: epsClip, epsHigh: epsClipHigh, normalizeAdvantages: false };
     const lrFactor = lrSchedule === 'linear' ? Math.max(0, 1 - progress) : 1;
     this.#optimizer.scaleLearningRates(lrFactor);
@@ -114,7 +115,8 @@ export abstract class CriticFree<R extends EpisodeSteps> {
       for (let first = 0; first < units.length; first += size.taken) {
         const chosen = units.subarray(first, first + size.taken);
         const layout = policy.layout(rollout, chosen, size.filled);
-        await this.#optimizer.step(layout, { ...targets, weightTotal: weightTotal?.(chosen.length) }, options, totals);
+        await this.#optimizer.step(layout, targets, options, totals);
+        if (turnIsDue()) await giveTurn();
       }
     }
     const { valueLoss: _valueLoss, ...means } = totals.means();
@@ -122,7 +124,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
     return {
       ...means,
       meanReturn: mean(rollout.episodes.map((episode) => episode.return)),
-      meanAbsAdvantage: mean(Array.from(advantages, Math.abs)),
+      meanAbsAdvantage: mean(Array.from(weighting.advantages, Math.abs)),
       equalGroups: mean(groups.map((group) => (group.every((e) => e.return === group[0]!.return) ? 1 : 0))),
       learningRate: this.#learningRate * lrFactor,
     };
@@ -138,10 +140,24 @@ export abstract class CriticFree<R extends EpisodeSteps> {
   }
 }
 
-export function groupsOf(episodes: readonly CollectedEpisode[]): CollectedEpisode[][] {
+/** Episodes that began alike, together. */
+function groupsOf(episodes: readonly CollectedEpisode[]): CollectedEpisode[][] {
   const groups = new Map<number, CollectedEpisode[]>();
-  for (const episode of episodes) groups.set(episode.group, [...(groups.get(episode.group) ?? []), episode]);
+  for (const episode of episodes) {
+    const group = groups.get(episode.group);
+    if (group === undefined) groups.set(episode.group, [episode]);
+    else group.push(episode);
+  }
   return [...groups.values()];
+}
+
+/** {@link groupsOf}, for algorithms that compare within groups. @throws RangeError if there is nothing to compare with */
+export function groupsToCompare(algorithm: string, episodes: readonly CollectedEpisode[]): CollectedEpisode[][] {
+  const groups = groupsOf(episodes);
+  if (groups.some(({ length }) => length < 2)) {
+    throw new RangeError(`${algorithm} compares episodes of a group: collect with a groupSize of 2 or more`);
+  }
+  return groups;
 }
 
 /** Gives every row of an episode the same number. */

@@ -1,8 +1,9 @@
 // Collecting whole episodes: many environments at once, each free slot beginning the next episode. Groups of episodes may begin
 // from one seed, so that how they end can be compared.
 
-import type { Env, Info, ResetResult, StepResult } from '../env/index.ts';
+import type { Env, Info, MaybePromise, ResetResult } from '../env/index.ts';
 import type { Generator } from '../random/index.ts';
+import { giveTurn, turnIsDue } from './event-loop.ts';
 import type { Episode, Policy, Steps } from './policy.ts';
 
 /** An episode, and how it began and ended. */
@@ -43,7 +44,7 @@ export interface EpisodeOptions {
   readonly episodes: number;
   /** Episodes that begin from one seed. Default 1. */
   readonly groupSize?: number | undefined;
-  /** Called when an episode has ended. Return false to begin no more. */
+  /** Called when an episode has ended. Return false to begin no more groups; those that have begun are played to their end. */
   readonly onEpisode?: ((episode: CollectedEpisode) => boolean | void) | undefined;
   /** Takes the likeliest actions, for evaluation. Default false. */
   readonly deterministic?: boolean | undefined;
@@ -86,9 +87,13 @@ export class EpisodeCollector<R extends EpisodeSteps> {
     this.#seeds = seeds;
   }
 
+  /**
+   * Plays episodes to their end. Which slot plays which, and the order of rows, depends on the episodes alone, not on how fast
+   * environments answer.
+   */
   async collect(options: EpisodeOptions): Promise<R> {
     const { episodes: count, groupSize = 1, onEpisode, deterministic = false } = options;
-    if (!(Number.isInteger(count) && count >= 1 && Number.isInteger(groupSize) && count % groupSize === 0)) {
+    if (!(isCount(count) && isCount(groupSize) && count % groupSize === 0)) {
       throw new RangeError(`collect: ${count} episodes do not make groups of ${groupSize}`);
     }
     const recorder = this.policy.recorder(this.envs.length);
@@ -98,20 +103,24 @@ export class EpisodeCollector<R extends EpisodeSteps> {
     let begun = 0;
     let seed = 0;
     let goOn = true;
-    const begin = (slot: Slot): Promise<void> | void => {
+
+    const begin = (slot: Slot): MaybePromise<ResetResult<unknown>> | null => {
       slot.episode = null;
       slot.observation = null;
-      if (begun === count || !goOn) return;
-      const group = Math.floor(begun / groupSize);
-      if (begun++ % groupSize === 0) seed = Number(this.#seeds.integers(2 ** 31));
-      slot.episode = { group, seed };
+      const newGroup = begun % groupSize === 0;
+      if (begun === count || (newGroup && !goOn)) return null;
+      if (newGroup) seed = Number(this.#seeds.integers(2 ** 31));
+      slot.episode = { group: Math.floor(begun++ / groupSize), seed };
       slot.logProbs = [];
       slot.rewards = [];
-      return whenReady(slot.env.reset({ seed }), ([observation]: ResetResult<unknown>) => {
-        slot.observation = observation;
+      return slot.env.reset({ seed });
+    };
+    const beginAll = async (waiting: readonly (MaybePromise<ResetResult<unknown>> | null)[]): Promise<void> => {
+      (await together(waiting)).forEach((answer, index) => {
+        if (answer !== null) slots[index]!.observation = answer[0];
       });
     };
-    const finish = (slot: Slot, index: number, terminated: boolean, info: Info): Promise<void> | void => {
+    const finish = (slot: Slot, index: number, terminated: boolean, info: Info): void => {
       const { group, seed: own } = slot.episode!;
       const episode: CollectedEpisode = {
         return: slot.rewards.reduce((sum, reward) => sum + reward, 0),
@@ -127,31 +136,35 @@ export class EpisodeCollector<R extends EpisodeSteps> {
       recorder.end(index, slot.observation, episode);
       episodes.push(episode);
       if (onEpisode?.(episode) === false) goOn = false;
-      return begin(slot);
     };
 
     try {
-      await Promise.all(slots.map(begin));
+      await beginAll(slots.map(begin));
       while (slots.some(({ episode }) => episode !== null)) {
+        if (turnIsDue()) await giveTurn();
         recorder.act(
           slots.map(({ observation }) => observation),
           deterministic ? null : this.#generator,
         );
-        const waiting: Promise<void>[] = [];
-        slots.forEach((slot, index) => {
-          if (slot.episode === null) return;
-          recorder.note(index, slot.observation);
-          slot.logProbs.push(recorder.logProbOf(index));
-          const pending = whenReady(slot.env.step(recorder.actionOf(index)), (step: StepResult<unknown>) => {
-            const [observation, reward, terminated, truncated, info] = step;
-            slot.observation = observation;
-            slot.rewards.push(reward);
-            return terminated || truncated ? finish(slot, index, terminated, info) : undefined;
-          });
-          if (pending !== undefined) waiting.push(pending);
+        const answers = await together(
+          slots.map((slot, index) => {
+            if (slot.episode === null) return null;
+            recorder.note(index, slot.observation);
+            slot.logProbs.push(recorder.logProbOf(index));
+            return slot.env.step(recorder.actionOf(index));
+          }),
+        );
+        const resets = slots.map((slot, index) => {
+          const answer = answers[index]!;
+          if (answer === null) return null;
+          const [observation, reward, terminated, truncated, info] = answer;
+          slot.observation = observation;
+          slot.rewards.push(reward);
+          if (!terminated && !truncated) return null;
+          finish(slot, index, terminated, info);
+          return begin(slot);
         });
-        // Environments that answer later are asked together and awaited together.
-        if (waiting.length > 0) await Promise.all(waiting);
+        await beginAll(resets);
       }
       return recorder.finish({ ...rows.finish(), episodes });
     } finally {
@@ -160,8 +173,13 @@ export class EpisodeCollector<R extends EpisodeSteps> {
   }
 }
 
-function whenReady<T>(answer: T | Promise<T>, then: (value: T) => Promise<void> | void): Promise<void> | void {
-  return answer instanceof Promise ? answer.then(then) : then(answer);
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 1;
+}
+
+/** Environments that answer later are asked together and awaited together; if none does, nothing is waited for. */
+function together<T>(answers: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
+  return answers.some((answer) => answer instanceof Promise) ? Promise.all(answers) : (answers as readonly T[]);
 }
 
 /** Rows of episodes, one after another. */

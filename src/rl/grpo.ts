@@ -3,9 +3,11 @@
 // Dr. GRPO (Liu et al. 2025, arXiv 2503.20783); names and defaults follow TRL's GRPOTrainer where they exist there.
 
 import type { Generator } from '../random/index.ts';
-import { CriticFree, type CriticFreeConfig, groupsOf, mean, type RowWeighting, spread } from './critic-free.ts';
+import { CriticFree, type CriticFreeConfig, groupsToCompare, mean, type RowWeighting, spread } from './critic-free.ts';
 import type { CollectedEpisode, EpisodeSteps } from './episodes.ts';
 import type { Policy } from './policy.ts';
+
+const LOSS_TYPES = ['grpo', 'bnpo', 'dapo', 'drGrpo'] as const;
 
 export interface GRPOConfig extends CriticFreeConfig {
   /** Default 1e-6, as in TRL; small models want more, 1e-4 to 1e-3. */
@@ -13,12 +15,14 @@ export interface GRPOConfig extends CriticFreeConfig {
   /**
    * How rows are averaged:
    * - `grpo`: over each episode, then over episodes;
-   * - `bnpo`, `dapo`: over all rows of the minibatch alike (they differ where gradients are accumulated over several);
+   * - `bnpo`: over all rows of the minibatch alike;
+   * - `dapo`: summed, and divided by the minibatch's episodes times the mean length in the rollout, so that a row counts as much in
+   *   whatever minibatch it is;
    * - `drGrpo`: summed, and divided by episodes times `maxLength`, so that length has no influence.
    *
    * Default `dapo`, as in TRL.
    */
-  readonly lossType?: 'grpo' | 'bnpo' | 'dapo' | 'drGrpo' | undefined;
+  readonly lossType?: (typeof LOSS_TYPES)[number] | undefined;
   /** For `drGrpo`: the most steps an episode may have. */
   readonly maxLength?: number | undefined;
   /** What advantages are divided by: the deviation of returns in the group or in the batch, or nothing. Default `group`; `none` for `drGrpo`. */
@@ -34,6 +38,9 @@ export class GRPO<R extends EpisodeSteps> extends CriticFree<R> {
   /** @param options.generator the stream that minibatches are shuffled with */
   constructor(policy: Policy<R>, config: GRPOConfig, options: { readonly generator: Generator }) {
     super(policy, { ...config, learningRate: config.learningRate ?? 1e-6 }, options);
+    if (!LOSS_TYPES.includes(config.lossType ?? 'dapo')) {
+      throw new RangeError(`lossType is '${config.lossType}', but must be one of ${LOSS_TYPES.join(', ')}`);
+    }
     if (config.lossType === 'drGrpo' && !(config.maxLength! >= 1)) {
       throw new RangeError("lossType 'drGrpo' needs maxLength, the most steps an episode may have");
     }
@@ -49,18 +56,20 @@ export class GRPO<R extends EpisodeSteps> extends CriticFree<R> {
     if (lossType === 'grpo') {
       return { advantages: rows, weights: spread(rollout.rows, rollout.episodes, ({ length }) => 1 / length) };
     }
-    return { advantages: rows, ...(lossType === 'drGrpo' ? { weightTotal: (episodes) => episodes * maxLength! } : {}) };
+    if (lossType === 'bnpo') return { advantages: rows };
+    const divisor = lossType === 'drGrpo' ? maxLength! : mean(rollout.episodes.map(({ length }) => length));
+    return { advantages: rows, divisors: spread(rollout.rows, rollout.episodes, ({ length }) => divisor / length) };
   }
 }
 
-/** `(R - mean of the group) / (deviation + 1e-4)` of each episode. */
+/** `(R - mean of the group) / (deviation + 1e-4)` of each episode. @throws RangeError if a group has one episode only */
 export function groupAdvantages(
   episodes: readonly CollectedEpisode[],
   scale: 'group' | 'batch' | 'none',
 ): Map<CollectedEpisode, number> {
   const batch = deviation(episodes);
   return new Map(
-    groupsOf(episodes).flatMap((group) => {
+    groupsToCompare('GRPO', episodes).flatMap((group) => {
       const centre = mean(group.map((episode) => episode.return));
       const divisor = scale === 'none' ? 1 : (scale === 'group' ? deviation(group) : batch) + DEVIATION_EPSILON;
       return group.map((episode) => [episode, (episode.return - centre) / divisor] as const);

@@ -25,5 +25,6 @@ export { GRPO, type GRPOConfig } from './grpo.ts';
 export { LMActorNetwork, LMCriticNetwork } from './lm-networks.ts';
 export { REINFORCE, type REINFORCEConfig } from './reinforce.ts';
 export { RLOO, type RLOOConfig } from './rloo.ts';
+export type { EpisodeRollout } from './step-recorder.ts';
 export { TokenPolicy, type TokenPolicyOptions, type TokenRollout } from './token-policy.ts';
 export { TokenSlots } from './token-slots.ts';

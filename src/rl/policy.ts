@@ -35,7 +35,7 @@ export interface Steps {
 export interface StateValues {
   /** V(s_t) */
   readonly values: Float32Array;
-  /** V(s_t+1) of the same episode: of its last observation where it was truncated, and 0 where it terminated. */
+  /** V(s_t+1) of the same episode: 0 where it terminated; where it was truncated, what the policy says lies beyond. */
   readonly nextValues: Float32Array;
 }
 

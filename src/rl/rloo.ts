@@ -2,7 +2,7 @@
 // Sources: Kool et al. 2019, "Buy 4 REINFORCE Samples, Get a Baseline for Free!"; Ahmadian et al. 2024, arXiv 2402.14740.
 
 import type { Generator } from '../random/index.ts';
-import { CriticFree, type CriticFreeConfig, groupsOf, mean, type RowWeighting, spread } from './critic-free.ts';
+import { CriticFree, type CriticFreeConfig, groupsToCompare, mean, type RowWeighting, spread } from './critic-free.ts';
 import type { CollectedEpisode, EpisodeSteps } from './episodes.ts';
 import type { Policy } from './policy.ts';
 
@@ -13,7 +13,11 @@ export interface RLOOConfig extends CriticFreeConfig {
   readonly normalizeAdvantages?: boolean | undefined;
 }
 
-/** An episode's log-probability is the sum of its rows', so that rows are summed over an episode and averaged over episodes. */
+/**
+ * The gradient is the mean over episodes of the advantage times the sum of the rows' gradients. Where the policy has moved since the
+ * rollout (more than one epoch or minibatch), each row's own ratio is clipped, as in PPO; TRL's RLOOTrainer clips the one ratio of the
+ * whole episode, which grows with its length. In the first step both are the same.
+ */
 export class RLOO<R extends EpisodeSteps> extends CriticFree<R> {
   declare readonly config: RLOOConfig;
 
@@ -32,7 +36,7 @@ export class RLOO<R extends EpisodeSteps> extends CriticFree<R> {
     }
     return {
       advantages: spread(rollout.rows, rollout.episodes, (episode) => advantages.get(episode)!),
-      weightTotal: (episodes) => episodes,
+      divisors: spread(rollout.rows, rollout.episodes, ({ length }) => 1 / length),
     };
   }
 }
@@ -40,9 +44,7 @@ export class RLOO<R extends EpisodeSteps> extends CriticFree<R> {
 /** `R - mean of the others' R` of each episode. @throws RangeError if a group has one episode only */
 export function leaveOneOut(episodes: readonly CollectedEpisode[]): Map<CollectedEpisode, number> {
   return new Map(
-    groupsOf(episodes).flatMap((group) => {
-      if (group.length < 2)
-        throw new RangeError('RLOO compares episodes of a group: collect with a groupSize of 2 or more');
+    groupsToCompare('RLOO', episodes).flatMap((group) => {
       const total = group.reduce((sum, episode) => sum + episode.return, 0);
       return group.map((episode) => {
         const others = (total - episode.return) / (group.length - 1);

@@ -31,7 +31,7 @@ export interface LossRows extends Evaluation {
   readonly oldValues: Tensor;
   /** Log-probabilities of the reference policy. */
   readonly referenceLogProbs: Tensor;
-  /** Each row's share of the means: 1 / rows, or 0 for an entry that only fills up the batch. */
+  /** Each row's share of the sums: 1 / rows in a mean, and 0 for an entry that only fills up the batch. */
   readonly weights: Tensor;
 }
 
@@ -62,7 +62,8 @@ export function surrogateLoss(
   if (entropyCoef !== 0) loss = loss.sub(mean(entropies).mul(entropyCoef));
   if (klCoef !== 0) {
     // Schulman's k3 estimate of KL(policy, reference), as in GRPO: exp(d) - d - 1 with d = log reference - log policy.
-    const difference = rows.referenceLogProbs.sub(logProbs);
+    // Entries that do not count are left out: prompts may be so unlikely that their exp(d) overflows.
+    const difference = weights.greater(0).where(rows.referenceLogProbs.sub(logProbs), 0);
     loss = loss.add(mean(difference.exp().sub(difference).sub(1)).mul(klCoef));
   }
   return loss;
@@ -76,10 +77,10 @@ export interface RowTargets {
   readonly returns?: Float32Array | undefined;
   readonly oldValues?: Float32Array | undefined;
   readonly referenceLogProbs?: Float32Array | undefined;
-  /** Each row's weight in the loss, in any unit; a minibatch is scaled to its own sum. Default: all equal. */
+  /** Each row's weight in the loss. Default: 1. */
   readonly weights?: Float32Array | undefined;
-  /** Divides the summed weights instead of their own sum, for losses that are not means. */
-  readonly weightTotal?: number | undefined;
+  /** What each row adds to the number that a minibatch's weighted sum is divided by. Default: its weight, which gives a mean. */
+  readonly divisors?: Float32Array | undefined;
 }
 
 /** How one minibatch is taken. */
@@ -215,19 +216,20 @@ function columnsOf(memory: readonly TensorData[], first: number): Columns {
 
 /** Brings what is known of the rows behind a layout's entries into the program's memory. */
 function fillColumns(columns: Columns, rows: Int32Array, targets: RowTargets, options: MinibatchOptions): void {
-  const { oldLogProbs, advantages, returns, oldValues, referenceLogProbs, weights } = targets;
+  const { oldLogProbs, advantages, returns, oldValues, referenceLogProbs, weights, divisors = weights } = targets;
   const { epsLow, epsHigh } = options;
   const { mean, scale } = options.normalizeAdvantages ? standardizer(advantages, rows) : { mean: 0, scale: 1 };
   let total = 0;
-  for (let i = 0; i < rows.length; i++) if (rows[i]! >= 0) total += weights === undefined ? 1 : weights[rows[i]!]!;
-  const share = 1 / (targets.weightTotal ?? total);
+  for (let i = 0; i < rows.length; i++) if (rows[i]! >= 0) total += divisors === undefined ? 1 : divisors[rows[i]!]!;
+  const share = 1 / total;
   // Entries without a row repeat the first one's numbers and count for nothing, so that nothing stale comes in.
   const first = Math.max(0, rows.find((row) => row >= 0) ?? 0);
   for (let i = 0; i < rows.length; i++) {
     const known = rows[i]! >= 0;
     const row = known ? rows[i]! : first;
     const advantage = (advantages[row]! - mean) * scale;
-    columns.oldLogProbs[i] = oldLogProbs[row]!;
+    // No ratio of an entry without a row may overflow, since infinity times 0 is not a number.
+    columns.oldLogProbs[i] = known ? oldLogProbs[row]! : Math.max(0, oldLogProbs[row]!);
     columns.advantages[i] = advantage;
     columns.limits[i] = advantage >= 0 ? (1 + epsHigh) * advantage : (1 - epsLow) * advantage;
     columns.weights[i] = known ? share * (weights === undefined ? 1 : weights[row]!) : 0;

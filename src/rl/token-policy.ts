@@ -42,6 +42,7 @@ export interface TokenPolicyOptions {
 /** Sequences are filled up to a multiple of this, so that few programs serve all lengths. */
 const LENGTH_STEP = 16;
 
+/** For environments of tokens: a language model that writes, and one that says what a text so far is worth. */
 export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> {
   readonly actor: LMActorNetwork;
   readonly critic: LMCriticNetwork | undefined;
@@ -116,6 +117,11 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
     };
   }
 
+  /**
+   * The value before each of the policy's tokens. After a text's last one there is nothing, even where it was cut off: such a text has
+   * got its reward as it stands, the room for it is a limit that the policy lives under, and no row would ever teach the critic what
+   * lies beyond. (As in TRL; where observations are of fixed size, a truncated episode goes on in its last value.)
+   */
   async stateValues(rollout: TokenRollout): Promise<StateValues> {
     const values = new Float32Array(rollout.rows);
     const nextValues = new Float32Array(rollout.rows);
@@ -123,18 +129,18 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
     const order = [...rollout.sequences].sort((a, b) => a.tokens.length - b.tokens.length);
     for (let first = 0; first < order.length; first += VALUE_SEQUENCES) {
       const chosen = order.slice(first, first + VALUE_SEQUENCES);
-      const time = this.#bucket(chosen.at(-1)!.tokens.length);
+      const time = this.#bucket(chosen.at(-1)!.tokens.length - 1);
       const program = this.#values.program({ shape: [VALUE_SEQUENCES, time], dtype: 'int32' }).bind();
       this.#fill(chosen, time, program.arguments[0]!);
       await program.runAsync();
       const said = program.results as Float32Array;
-      chosen.forEach(({ tokens, positions, firstRow }, b) => {
-        for (let k = 0; k < positions.length; k++) {
-          values[firstRow + k] = said[b * time + positions[k]! - 1]!;
-          // What the next decision sees, or, after the last one, the whole text.
-          const seen = k + 1 < positions.length ? positions[k + 1]! - 1 : tokens.length - 1;
-          nextValues[firstRow + k] = rollout.terminated[firstRow + k] ? 0 : said[b * time + seen]!;
-        }
+      chosen.forEach(({ positions, firstRow }, b) => {
+        positions.forEach((position, k) => {
+          const value = said[b * time + position - 1]!;
+          values[firstRow + k] = value;
+          // What the decision before this one led to, inserted tokens and all.
+          if (k > 0) nextValues[firstRow + k - 1] = value;
+        });
       });
       program.release();
     }

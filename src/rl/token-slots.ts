@@ -24,7 +24,10 @@ export class TokenSlots {
   readonly #held: Int32Array;
   readonly #maxLength: number;
   readonly #next: Int32Array;
+  /** Of the token after what each slot holds, as the model gives them, `[count, vocabSize]`. */
   readonly #scores: Float32Array;
+  /** Those of one slot, divided by the temperature. */
+  readonly #scaled: Float32Array;
 
   constructor(model: CausalLM, { count, maxLength, temperature, threads }: TokenSlotsOptions) {
     this.count = count;
@@ -35,6 +38,7 @@ export class TokenSlots {
     this.#held = new Int32Array(count * maxLength);
     this.#next = new Int32Array(count);
     this.#scores = new Float32Array(count * this.#vocabSize);
+    this.#scaled = new Float32Array(this.#vocabSize);
   }
 
   /**
@@ -53,12 +57,10 @@ export class TokenSlots {
   ): void {
     this.#read(observations);
     const size = this.#vocabSize;
-    if (this.#temperature !== 1) {
-      for (let i = 0; i < this.#scores.length; i++) this.#scores[i] = this.#scores[i]! / this.#temperature;
-    }
     for (let slot = 0; slot < this.count; slot++) {
       if (observations[slot] == null) continue;
-      logProbs[slot] = chooseOne(this.#scores, slot * size, size, actions, slot, generator);
+      for (let k = 0; k < size; k++) this.#scaled[k] = this.#scores[slot * size + k]! / this.#temperature;
+      logProbs[slot] = chooseOne(this.#scaled, 0, size, actions, slot, generator);
     }
   }
 
@@ -79,6 +81,12 @@ export class TokenSlots {
       const tokens = observations[slot];
       this.#next[slot] = -1;
       if (tokens == null) continue;
+      if (tokens.length > this.#maxLength) {
+        throw new RangeError(
+          `a text of ${tokens.length} tokens is longer than the ${this.#maxLength} that these slots hold: ` +
+            'let the environment end earlier (maxGeneration, maxEpisodeSteps), or take a model with more positions',
+        );
+      }
       this.#forgetUnless(slot, tokens);
       const held = this.#decoder.lengths[slot]!;
       if (tokens.length === held + 1 && held > 0) {
@@ -98,11 +106,6 @@ export class TokenSlots {
 
   /** Reads all that is new. A prompt that another slot has just read is copied. */
   #prefill(slot: number, tokens: ArrayLike<number>, held: number): Float32Array {
-    if (tokens.length > this.#maxLength) {
-      throw new RangeError(
-        `a text of ${tokens.length} tokens is longer than the ${this.#maxLength} that these slots hold`,
-      );
-    }
     if (held === 0) {
       for (let other = 0; other < slot; other++) {
         const twin =
