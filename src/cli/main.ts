@@ -10,7 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 const program = new Command('gymformer')
-  .description('Train agents with reinforcement learning, in TypeScript.')
+  .description('Train agents and language models with reinforcement learning, in TypeScript.')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(--help tells more)');
@@ -48,6 +48,56 @@ program
   .action(async (checkpoint: string, options: Readonly<Record<string, string | boolean>>) => {
     const { evaluate } = await import('./evaluate.ts');
     await evaluate(checkpoint, options);
+  });
+
+program
+  .command('sft')
+  .description('fine-tune a language model on examples')
+  .argument('<recipe>', "a recipe (.yaml) of kind sft, or a model's folder")
+  .option('--quiet', 'print nothing but errors')
+  .option('--json', 'print the result as JSON, and nothing else')
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .usage('<recipe> [--quiet] [--json] [--key value ...]')
+  .addHelpText(
+    'after',
+    `
+Any key of a recipe can be given as --key value, and goes before the recipe's:
+  gymformer sft models/tiny --dataset rows.jsonl --epochs 3 --learningRate 1e-4
+  gymformer sft recipe.yaml --lora.r 8 --packing`,
+  )
+  .action(async (recipe: string, options: { quiet?: boolean; json?: boolean }, command: Command) => {
+    const { sft } = await import('./sft.ts');
+    process.exitCode = await sft(recipe, command.args.slice(1), options);
+  });
+
+/** Gives a command the flags of sampling. */
+function withSampling(command: Command): Command {
+  return command
+    .option('--maxNewTokens <n>', 'the most tokens to write (default: 128)')
+    .option('--temperature <t>', 'above 1 for more variety, 0 for the likeliest tokens (default: 1)')
+    .option('--topK <n>', 'draw from the likeliest so many tokens (default: all)')
+    .option('--topP <p>', 'draw from the likeliest tokens of so much probability together (default: 1)')
+    .option('--seed <n>', 'makes what is drawn repeatable');
+}
+
+withSampling(program.command('generate'))
+  .description('let a language model go on with a text')
+  .argument('<model>', "a model's folder, or a run's directory")
+  .option('--prompt <text>', 'the text to go on with')
+  .option('--json', 'print the result as JSON, and nothing else')
+  .action(async (model: string, options: Readonly<Record<string, string>>) => {
+    const { generate } = await import('./generate.ts');
+    process.exitCode = await generate(model, options);
+  });
+
+withSampling(program.command('chat'))
+  .description('talk with a language model')
+  .argument('<model>', "a model's folder, or a run's directory")
+  .option('--system <text>', 'what it is told before the conversation')
+  .action(async (model: string, options: Readonly<Record<string, string>>) => {
+    const { chat } = await import('./chat.ts');
+    process.exitCode = await chat(model, options);
   });
 
 program

@@ -10,11 +10,26 @@ import { type Recipe, recipeSchema } from './recipe-schema.ts';
 
 /** The recipe of a file, with the command line's `--key value` over it. Throws a CliError that lists all mistakes. */
 export function readRecipe(path: string, overrides: readonly Override[] = []): Recipe {
-  return parseRecipe(readText(path), path, overrides);
+  return readRecipeOf(recipeSchema, path, overrides);
+}
+
+/** As {@link readRecipe}, of a recipe of another kind. */
+export function readRecipeOf<T>(schema: z.ZodType<T>, path: string, overrides: readonly Override[] = []): T {
+  return parseRecipeOf(schema, readText(path), path, overrides);
 }
 
 /** The recipe of a YAML text; `path` is its name in messages. */
 export function parseRecipe(text: string, path: string, overrides: readonly Override[] = []): Recipe {
+  return parseRecipeOf(recipeSchema, text, path, overrides);
+}
+
+/** As {@link parseRecipe}, of a recipe of another kind. */
+export function parseRecipeOf<T>(
+  schema: z.ZodType<T>,
+  text: string,
+  path: string,
+  overrides: readonly Override[] = [],
+): T {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [problem] = document.errors;
@@ -28,7 +43,8 @@ export function parseRecipe(text: string, path: string, overrides: readonly Over
       `${path}: a recipe is a mapping of keys, such as 'env: CartPole-v1', but this is ${shown(data)}`,
     );
   }
-  return check(data, overrides, (keys) => {
+  checkKind(schema, data, path);
+  return check(schema, data, overrides, (keys) => {
     const line = lineOf(document, lines, keys);
     return line === undefined ? path : `${path}:${line}`;
   });
@@ -36,14 +52,36 @@ export function parseRecipe(text: string, path: string, overrides: readonly Over
 
 /** The recipe that says nothing but the environment, with the command line's `--key value` over it. */
 export function recipeForEnv(env: string, overrides: readonly Override[] = []): Recipe {
-  return check({ env }, overrides, () => 'recipe');
+  return recipeOf(recipeSchema, { env }, overrides);
+}
+
+/** The recipe that says nothing but `data`, with the command line's `--key value` over it. */
+export function recipeOf<T>(schema: z.ZodType<T>, data: object, overrides: readonly Override[] = []): T {
+  return check(schema, { ...data }, overrides, () => 'recipe');
+}
+
+/** A recipe for another command is told before its keys are. */
+function checkKind(schema: z.ZodType, data: Record<string, unknown>, path: string): void {
+  const { kind, env } = data;
+  const [isSft, wantsSft] = [kind === 'sft', 'kind' in shapeOf(schema)];
+  if (isSft && !wantsSft) {
+    throw new CliError(`${path} is a recipe for fine-tuning a language model: run \`gymformer sft ${path}\``);
+  }
+  if (!isSft && wantsSft && env !== undefined) {
+    throw new CliError(`${path} is a recipe for an agent: run \`gymformer train ${path}\``);
+  }
 }
 
 type Locate = (keys: readonly PropertyKey[]) => string;
 
-function check(data: Record<string, unknown>, overrides: readonly Override[], locate: Locate): Recipe {
+function check<T>(
+  schema: z.ZodType<T>,
+  data: Record<string, unknown>,
+  overrides: readonly Override[],
+  locate: Locate,
+): T {
   applyOverrides(data, overrides);
-  const parsed = recipeSchema.safeParse(data);
+  const parsed = schema.safeParse(data);
   if (parsed.success) return parsed.data;
   let exitCode = EXIT_USAGE;
   const messages = parsed.error.issues.flatMap((issue) =>
@@ -52,7 +90,7 @@ function check(data: Record<string, unknown>, overrides: readonly Override[], lo
       const override = overrides.find(({ path }) => startsWith(path, keys) || startsWith(keys, path));
       if (override === undefined) exitCode = EXIT_FAILURE;
       const where = override === undefined ? locate(keys) : 'command line';
-      return `${where}: ${complaint(issue, keys, name, data, override === undefined ? '' : '--')}`;
+      return `${where}: ${complaint(schema, issue, keys, name, data, override === undefined ? '' : '--')}`;
     }),
   );
   throw new CliError([...new Set(messages)].join('\n'), exitCode);
@@ -64,6 +102,7 @@ function brokenKeys(issue: z.core.$ZodIssue): PropertyKey[][] {
 }
 
 function complaint(
+  recipe: z.ZodType,
   issue: z.core.$ZodIssue,
   keys: readonly PropertyKey[],
   name: string,
@@ -72,7 +111,7 @@ function complaint(
 ): string {
   if (issue.code === 'unrecognized_keys') {
     const parent = keys.slice(0, -1).map(String);
-    const known = keysAt(parent);
+    const known = keysAt(recipe, parent);
     const nearest = closestMatch(String(keys.at(-1)), known);
     const hint =
       nearest === undefined
@@ -86,8 +125,8 @@ function complaint(
 }
 
 /** The keys that a recipe may have below `parent`. */
-function keysAt(parent: readonly string[]): string[] {
-  let schema: unknown = recipeSchema;
+function keysAt(recipe: z.ZodType, parent: readonly string[]): string[] {
+  let schema: unknown = recipe;
   for (const key of parent) schema = unwrapped(Reflect.get(shapeOf(schema), key));
   return Object.keys(shapeOf(schema));
 }

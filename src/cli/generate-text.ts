@@ -1,0 +1,126 @@
+// What `generate` and `chat` share: a model from its folder, the flags of sampling, and text that is shown as it comes.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type CausalLM,
+  downloadModel,
+  type FinishReason,
+  fromPretrained,
+  type GenerateOptions,
+  streamGenerate,
+  Tokenizer,
+} from '../lm/index.ts';
+import { SeedSequence } from '../random/index.ts';
+import { CliError, EXIT_USAGE } from './cli-error.ts';
+
+/** A model and what makes its tokens. */
+export interface LanguageModel {
+  readonly model: CausalLM;
+  readonly tokenizer: Tokenizer;
+  /** Where its files are. */
+  readonly folder: string;
+}
+
+/** Flags of sampling, as commander gives them. */
+export interface SamplingFlags {
+  readonly maxNewTokens?: string | undefined;
+  readonly temperature?: string | undefined;
+  readonly topK?: string | undefined;
+  readonly topP?: string | undefined;
+  readonly seed?: string | undefined;
+}
+
+/**
+ * The language model of a folder; of a run's directory, the one that it saved last; of the Hub, if there is no such folder and
+ * `path` is a name there.
+ */
+export async function loadLanguageModel(path: string): Promise<LanguageModel> {
+  const folder = await folderOf(path);
+  if (!existsSync(join(folder, 'config.json')) && existsSync(join(folder, 'adapter_config.json'))) {
+    throw new CliError(
+      `${folder} holds adapters alone: put them into their model with loadLora and mergeLora, and save it with savePretrained`,
+    );
+  }
+  return { model: await fromPretrained(folder), tokenizer: await Tokenizer.fromPretrained(folder), folder };
+}
+
+async function folderOf(path: string): Promise<string> {
+  if (existsSync(path)) return lastModelOf(path);
+  if (!/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(path)) {
+    throw new CliError(`There is no folder ${path}. Give the folder of a Hugging Face model, or a run's directory`);
+  }
+  try {
+    return await downloadModel(path);
+  } catch (error) {
+    throw new CliError(`There is no folder ${path}; as a model of the Hugging Face Hub: ${(error as Error).message}`);
+  }
+}
+
+function lastModelOf(path: string): string {
+  const merged = join(path, 'model');
+  if (existsSync(join(merged, 'config.json'))) return merged;
+  const summary = join(path, 'summary.json');
+  if (!existsSync(summary)) return path;
+  const { checkpoint } = JSON.parse(readFileSync(summary, 'utf8')) as { readonly checkpoint?: unknown };
+  if (typeof checkpoint === 'string') return checkpoint;
+  throw new CliError(`${summary} names no checkpoint: give the model's folder`);
+}
+
+/** The options that flags spell. The seed is drawn if it is not given. */
+export function generateOptions(
+  flags: SamplingFlags,
+  { model, tokenizer }: LanguageModel,
+): GenerateOptions & { readonly seed: number } {
+  return {
+    maxNewTokens: numberOf('maxNewTokens', flags.maxNewTokens),
+    temperature: numberOf('temperature', flags.temperature),
+    topK: numberOf('topK', flags.topK),
+    topP: numberOf('topP', flags.topP),
+    seed: numberOf('seed', flags.seed) ?? new SeedSequence().generateState(1)[0]!,
+    stopTokenIds: [...new Set([...model.config.eosTokenIds, ...tokenizer.eosTokenIds])],
+  };
+}
+
+function numberOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!Number.isFinite(value)) throw new CliError(`--${name} is '${text}', but must be a number`, EXIT_USAGE);
+  return value;
+}
+
+/** A text that a model wrote. */
+export interface WrittenText {
+  readonly text: string;
+  readonly tokens: readonly number[];
+  readonly finishReason: FinishReason;
+}
+
+/** Goes on after `prompt`, and gives each piece of text to `write` as soon as it is certain. Stop tokens are not shown. */
+export async function streamText(
+  { model, tokenizer }: LanguageModel,
+  prompt: readonly number[],
+  options: GenerateOptions,
+  write: (piece: string) => void,
+): Promise<WrittenText> {
+  const { maxPositions } = model.config;
+  if (prompt.length === 0) throw new CliError('The prompt is empty: give it at least one token', EXIT_USAGE);
+  if (prompt.length >= maxPositions) {
+    throw new CliError(`The prompt has ${prompt.length} tokens, but the model reads ${maxPositions} with its answer`);
+  }
+  const stream = tokenizer.stream({ skipSpecialTokens: true });
+  const tokens: number[] = [];
+  let text = '';
+  let finishReason: FinishReason = 'aborted';
+  const show = (piece: string): void => {
+    text += piece;
+    if (piece !== '') write(piece);
+  };
+  for await (const event of streamGenerate(model, [prompt], options)) {
+    tokens.push(event.token);
+    finishReason = event.finishReason ?? finishReason;
+    if (event.finishReason !== 'stop') show(stream.push(event.token));
+  }
+  show(stream.end());
+  return { text, tokens, finishReason };
+}

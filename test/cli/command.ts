@@ -1,0 +1,34 @@
+// The command itself, as a process of its own.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const project = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Finished {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number | null;
+}
+
+/** Starts it; `output` grows as it writes. */
+export function start(words: readonly string[]) {
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+    cwd: project,
+    env: { ...process.env, DEBUG: '', HF_HUB_OFFLINE: '1' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const finished = once(child, 'close').then(([code]): Finished => ({ ...output, code: code as number | null }));
+  return { child, output, finished };
+}
+
+/** Runs it to its end, with `input` typed into it. */
+export function gymformer(words: readonly string[], input = ''): Promise<Finished> {
+  const { child, finished } = start(words);
+  child.stdin!.end(input);
+  return finished;
+}
