@@ -75,3 +75,20 @@ export class AnswerEnv extends TextEnv<string> {
     return completion === context ? 1 : 0;
   }
 }
+
+/** Its prompts are 'a', 'ab', 'abc' and so on: each goes on from the one before. */
+export class GrowingPromptEnv extends TextEnv<null> {
+  #episode = 0;
+
+  constructor() {
+    super({ tokenizer, maxGeneration: 1 });
+  }
+
+  protected override prompt(): TextPrompt<null> {
+    return { prompt: 'abcdefgh'.slice(0, ++this.#episode), context: null };
+  }
+
+  protected override reward(): number {
+    return 0;
+  }
+}

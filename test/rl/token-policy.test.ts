@@ -13,7 +13,7 @@ import {
 import { compile } from '../../src/runtime/index.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
 import { expectClose } from './recorded.ts';
-import { AnswerEnv, TalkEnv, tinyPolicy, tokenizer } from './token-agents.ts';
+import { AnswerEnv, GrowingPromptEnv, TalkEnv, tinyPolicy, tokenizer } from './token-agents.ts';
 
 function collectorOf(
   policy: TokenPolicy,
@@ -69,6 +69,15 @@ describe('acting and learning agree', () => {
     const grpo = new GRPO(policy, { learningRate: 0.01 }, { generator: defaultRng(1) });
     for (let i = 0; i < 2; i++) await grpo.update(await collector.collect({ episodes: 8, groupSize: 4 }));
     const rollout = await collector.collect({ episodes: 8, groupSize: 4 });
+    expectClose(evaluated(policy, rollout).logProbs, rollout.logProbs, 1e-4, 'logProbs');
+  });
+
+  test('after a change of weights too, where a prompt goes on from what a slot held before it', async () => {
+    const policy = tinyPolicy();
+    const collector = collectorOf(policy, 1, () => new GrowingPromptEnv());
+    await collector.collect({ episodes: 1 });
+    for (const { storage } of policy.parameters()) storage.data.forEach((x, i) => (storage.data[i] = 1.1 * x));
+    const rollout = await collector.collect({ episodes: 1 });
     expectClose(evaluated(policy, rollout).logProbs, rollout.logProbs, 1e-4, 'logProbs');
   });
 
