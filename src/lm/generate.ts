@@ -23,6 +23,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly seed?: number | bigint | undefined;
   /** The most prompts under way at a time. Default 32. */
   readonly batchSize?: number | undefined;
+  /** What to decode with: one of this model's, for calls in a row, since making one takes a while. Default: a fresh one. */
+  readonly decoder?: Decoder | undefined;
   /** Ends generation early: texts so far are given, with the reason 'aborted'. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -80,13 +82,15 @@ export async function generate(
     finishReason: (options.maxNewTokens === 0 ? 'length' : 'aborted') as FinishReason,
     stopString: undefined as string | undefined,
   }));
-  for await (const event of streamGenerate(model, prompts, options)) {
-    const result = results[event.prompt]!;
-    result.tokens.push(event.token);
-    result.logProbs.push(event.logProb);
-    result.sampledLogProbs.push(event.sampledLogProb);
-    if (event.finishReason !== undefined) result.finishReason = event.finishReason;
-    result.stopString = event.stopString;
+  for await (const events of steps(model, prompts, options)) {
+    for (const event of events) {
+      const result = results[event.prompt]!;
+      result.tokens.push(event.token);
+      result.logProbs.push(event.logProb);
+      result.sampledLogProbs.push(event.sampledLogProb);
+      if (event.finishReason !== undefined) result.finishReason = event.finishReason;
+      result.stopString = event.stopString;
+    }
   }
   return results.map((result) => ({
     ...result,
@@ -105,24 +109,35 @@ export async function* streamGenerate(
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
 ): AsyncGenerator<TokenEvent, void, undefined> {
+  for await (const events of steps(model, prompts, options)) yield* events;
+}
+
+/** The tokens of each step together. */
+async function* steps(
+  model: CausalLM,
+  prompts: readonly (readonly number[])[],
+  options: GenerateOptions,
+): AsyncGenerator<readonly TokenEvent[], void, undefined> {
   const { maxNewTokens = 128, batchSize = 32 } = options;
   check(model, prompts, options);
   if (prompts.length === 0 || maxNewTokens === 0) return;
   const { vocabSize, maxPositions } = model.config;
   const longest = Math.max(...prompts.map((prompt) => prompt.length));
-  const decoder = model.decoder({
-    batch: Math.min(batchSize, prompts.length),
-    maxLength: Math.min(maxPositions, longest + maxNewTokens),
-  });
+  const maxLength = Math.min(maxPositions, longest + maxNewTokens);
+  const batch = Math.min(batchSize, prompts.length, options.decoder?.batch ?? Infinity);
+  const decoder = options.decoder ?? model.decoder({ batch, maxLength });
+  if (decoder.maxLength < maxLength) {
+    throw new RangeError(`generate: the decoder takes ${decoder.maxLength} tokens, but texts may have ${maxLength}`);
+  }
   try {
     const seeds = new SeedSequence(options.seed).spawn(prompts.length);
     const waiting = prompts.map((prompt, i): Sequence => {
       return { prompt: i, generator: defaultRng(seeds[i]!), tokens: [...prompt], promptLength: prompt.length };
     });
-    const slots: (Sequence | undefined)[] = waiting.splice(0, decoder.batch);
+    const slots: (Sequence | undefined)[] = waiting.splice(0, batch);
     const sampler = new Sampler(vocabSize, options);
     const finish = finisher(model, options);
-    const next = Int32Array.from(slots, () => -1);
+    const next = new Int32Array(decoder.batch).fill(-1);
 
     const choose = (slot: number, sequence: Sequence, logits: Float32Array): TokenEvent => {
       const count = sequence.tokens.length - sequence.promptLength;
@@ -158,7 +173,7 @@ export async function* streamGenerate(
           events.push(choose(slot, newcomer, decoder.extend(slot, newcomer.tokens)));
         }
       }
-      yield* events;
+      yield events;
       // Lets timers and sockets have their turn.
       await setImmediate();
       if (options.signal?.aborted) return;
@@ -166,7 +181,7 @@ export async function* streamGenerate(
       if (slots.some((sequence) => sequence !== undefined)) logits = decoder.step(next);
     }
   } finally {
-    decoder.release();
+    if (options.decoder === undefined) decoder.release();
   }
 }
 

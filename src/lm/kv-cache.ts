@@ -44,10 +44,11 @@ export interface Decoder {
    */
   extend(slot: number, tokens: ArrayLike<number>): Float32Array;
   /**
-   * Fills all slots at once, each with a prompt of its own; faster than `extend` one by one. What they held is forgotten.
+   * Fills the first slots at once, each with a prompt of its own; faster than `extend` one by one. What any slot held is forgotten.
    *
-   * @param prompts one for each slot, of one or more tokens.
-   * @returns the scores of each slot's next token, `[batch * vocabSize]`; valid until the next call of this decoder.
+   * @param prompts one for each slot, of one or more tokens; slots beyond them are empty afterwards.
+   * @returns the scores of each slot's next token, `[batch * vocabSize]`, without meaning for empty slots; valid until the next call
+   *   of this decoder.
    */
   prefill(prompts: readonly ArrayLike<number>[]): Float32Array;
   /**
@@ -229,7 +230,7 @@ export class KeyValueDecoder implements Decoder {
 
   prefill(prompts: readonly ArrayLike<number>[]): Float32Array {
     const { batch, lengths, maxLength } = this;
-    if (prompts.length !== batch) {
+    if (prompts.length > batch) {
       throw new RangeError(`decoder: ${prompts.length} prompts were given to prefill, but there are ${batch} slots`);
     }
     lengths.fill(0);
@@ -240,17 +241,19 @@ export class KeyValueDecoder implements Decoder {
     const longest = Math.max(...prompts.map((prompt) => prompt.length));
     const chunk = CHUNKS.find((size) => size >= longest && size <= maxLength);
     const tokens = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
-    if (chunk === undefined || chunk * batch > MOST_ROWS || chunk * batch > 4 * tokens) {
+    const count = this.#countFor(prompts.length);
+    if (chunk === undefined || chunk * count > MOST_ROWS || chunk * count > 4 * tokens) {
       const { vocabSize } = this.#model.config;
       prompts.forEach((prompt, slot) => this.#stepLogits.set(this.extend(slot, prompt), slot * vocabSize));
       return this.#stepLogits;
     }
-    const pass = this.#slots(0, batch, chunk, this.#stepLogits);
+    const pass = this.#slots(0, count, chunk, this.#stepLogits);
+    // Slots that stay empty take tokens without meaning, too, which the next ones overwrite.
+    pass.ids.fill(0);
+    pass.wanted.fill(0);
+    for (let i = 0; i < pass.positions.length; i++) pass.positions[i] = i % chunk;
     prompts.forEach((prompt, slot) => {
-      for (let i = 0; i < chunk; i++) {
-        pass.ids[slot * chunk + i] = i < prompt.length ? this.#token(prompt[i]!) : 0;
-        pass.positions[slot * chunk + i] = i;
-      }
+      for (let i = 0; i < prompt.length; i++) pass.ids[slot * chunk + i] = this.#token(prompt[i]!);
       pass.wanted[slot] = slot * chunk + prompt.length - 1;
     });
     pass.last.fill(chunk - 1);
@@ -270,8 +273,7 @@ export class KeyValueDecoder implements Decoder {
     for (let slot = 0; slot < batch; slot++) if (tokens[slot]! >= 0) this.#checkRoom(slot, 1);
     const end = tokens.findLastIndex((token) => token >= 0) + 1;
     if (end === 0) return this.#stepLogits;
-    // Slots at the end that are all left as they are cost nothing: the sizes are few, so that programs stay few.
-    const count = Math.min(batch, 2 ** Math.ceil(Math.log2(end)));
+    const count = this.#countFor(end);
     const pass = this.#slots(0, count, 1, this.#stepLogits);
     let total = 0;
     for (let slot = 0; slot < count; slot++) {
@@ -293,6 +295,11 @@ export class KeyValueDecoder implements Decoder {
     this.#bound.clear();
     this.#programs.clear();
     this.#released = true;
+  }
+
+  /** How many slots to take through a pass for the first `used`: the sizes are few, so that programs stay few. */
+  #countFor(used: number): number {
+    return Math.min(this.batch, 2 ** Math.ceil(Math.log2(Math.max(1, used))));
   }
 
   /** The pass of `time` tokens through slots `start` to `start + count - 1`. */

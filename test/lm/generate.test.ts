@@ -55,6 +55,18 @@ describe('generate', () => {
     expect(together[0]!.tokens).not.toEqual(together[4]!.tokens);
   });
 
+  it('gives the same with a decoder that has been used before and has more slots', async () => {
+    const options = { seed: 5, maxNewTokens: 10 };
+    const expected = await generate(model, prompts, options);
+    const decoder = model.decoder({ batch: 9, maxLength: 30 });
+    for (let i = 0; i < 2; i++) {
+      const results = await generate(model, prompts, { ...options, decoder });
+      expect(results.map(({ tokens }) => tokens)).toEqual(expected.map(({ tokens }) => tokens));
+    }
+    await expect(generate(model, prompts, { maxNewTokens: 35, decoder })).rejects.toThrow('takes 30 tokens');
+    decoder.release();
+  });
+
   it('reports log-probabilities of the whole sequence', async () => {
     const [result] = await generate(model, [prompts[1]!], { seed: 1, maxNewTokens: 20, stopTokenIds: [] });
     const text = [...prompts[1]!, ...result!.tokens];
