@@ -165,7 +165,8 @@ export function readHeader(
   available: number,
 ): { readonly described: readonly DescribedTensor[]; readonly metadata: Readonly<Record<string, string>> } {
   const json = parseHeader(header);
-  const metadata: Record<string, string> = {};
+  // Pairs first: assigning to '__proto__' would set no key.
+  const metadata: [key: string, text: string][] = [];
   const entries: DescribedTensor[] = [];
   for (const [name, value] of Object.entries(json)) {
     if (name !== '__metadata__') {
@@ -173,7 +174,7 @@ export function readHeader(
       continue;
     }
     for (const [key, text] of Object.entries(isObject(value) ? value : fail('__metadata__ is not an object'))) {
-      metadata[key] = typeof text === 'string' ? text : fail(`__metadata__ '${key}' is not text`);
+      metadata.push([key, typeof text === 'string' ? text : fail(`__metadata__ '${key}' is not text`)]);
     }
   }
   entries.sort((a, b) => a.start - b.start || a.end - b.end);
@@ -190,7 +191,7 @@ export function readHeader(
     const cut = at > available ? ': it was cut off' : ', some of which belong to no tensor';
     fail(`the header describes ${at} bytes of data, but the file has ${available}${cut}`);
   }
-  return { described: entries, metadata };
+  return { described: entries, metadata: Object.fromEntries(metadata) };
 }
 
 function fail(problem: string): never {

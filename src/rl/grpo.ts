@@ -63,7 +63,7 @@ export class GRPO<R extends EpisodeSteps> extends CriticFree<R> {
 }
 
 /** `(R - mean of the group) / (deviation + 1e-4)` of each episode. @throws RangeError if a group has one episode only */
-export function groupAdvantages(
+function groupAdvantages(
   episodes: readonly CollectedEpisode[],
   scale: 'group' | 'batch' | 'none',
 ): Map<CollectedEpisode, number> {

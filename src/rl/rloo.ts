@@ -42,7 +42,7 @@ export class RLOO<R extends EpisodeSteps> extends CriticFree<R> {
 }
 
 /** `R - mean of the others' R` of each episode. @throws RangeError if a group has one episode only */
-export function leaveOneOut(episodes: readonly CollectedEpisode[]): Map<CollectedEpisode, number> {
+function leaveOneOut(episodes: readonly CollectedEpisode[]): Map<CollectedEpisode, number> {
   return new Map(
     groupsToCompare('RLOO', episodes).flatMap((group) => {
       const total = group.reduce((sum, episode) => sum + episode.return, 0);

@@ -9,7 +9,7 @@ import { LMActorNetwork, LMCriticNetwork, TokenPolicy } from '../../src/rl/index
 export const tokenizer = characterTokenizer('abcdefgh', { specialTokens: { padToken: '<pad>', eosToken: '<eos>' } });
 
 /** A GPT-2 of two layers, with weights large enough that its probabilities are far from even. */
-export function tinyModel(seed: number, { scale = 4 } = {}): CausalLM {
+function tinyModel(seed: number, { scale = 4 } = {}): CausalLM {
   const config = {
     model_type: 'gpt2',
     vocab_size: tokenizer.vocabSize,
