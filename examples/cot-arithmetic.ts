@@ -76,7 +76,7 @@ await trainSft({
   model,
   tokenizer,
   dataset: train.map(({ question, solution }) => ({ prompt: question, completion: solution! })),
-  maxSteps: flags.quick ? 20 : 400,
+  maxSteps: flags.quick ? 20 : 270,
   batchSize: 64,
   learningRate: 1e-3,
   lrSchedule: 'constant',
@@ -93,7 +93,7 @@ const before = await evaluate();
 console.log(`${clock()}  held-out answers right: ${(100 * before.accuracy).toFixed(1)} %`);
 
 console.log(`2. Reinforcement learning in CoTEnv-v0 by ${flags.algorithm.toUpperCase()}`);
-const updates = flags.quick ? 2 : 80;
+const updates = flags.quick ? 2 : 70;
 const { checkpoint } = await trainAgent({
   envName: 'CoTEnv-v0',
   envOptions,
@@ -101,7 +101,15 @@ const { checkpoint } = await trainAgent({
   ...(flags.algorithm === 'ppo'
     ? {
         critic: new LMCriticNetwork(model, { seed }),
-        ppoConfig: { lrActor: 1e-4, gamma: 1, updateEpochs: 2, entropyCoef: 0, valueCoef: 0.1, maxGradNorm: 1 },
+        ppoConfig: {
+          lrActor: 1e-4,
+          lrSchedule: 'linear',
+          gamma: 1,
+          updateEpochs: 2,
+          entropyCoef: 0,
+          valueCoef: 0.1,
+          maxGradNorm: 1,
+        },
       }
     : { algorithm: { name: 'grpo' as const, learningRate: 2e-4, updateEpochs: 1, minibatchSize: 64 } }),
   numEnvs: 64,
