@@ -70,6 +70,7 @@ export {
   savePretrained,
   type SaveOptions,
 } from './pretrained.ts';
+export { type NormalizeOptions, type RewardInput, RewardModel, type RewardModelOptions } from './reward-model.ts';
 export { logProbability, processLogits, type SampledToken, Sampler, type SamplingOptions } from './sampling.ts';
 export type { SpecialTokens } from './special-tokens.ts';
 export type { TextStream } from './text-stream.ts';

@@ -28,6 +28,8 @@ export interface FromConfigOptions {
 export interface ClassifierOptions extends FromConfigOptions {
   /** How many scores a text gets. Default: as config.json says, or else 2, as transformers has it. A reward model has 1. */
   readonly numLabels?: number | undefined;
+  /** Whether a folder without a head gets a fresh one; otherwise it is an error. Default true. */
+  readonly freshHead?: boolean | undefined;
 }
 
 /**
@@ -77,6 +79,7 @@ export async function classifierFromPretrained(
   const model = uninitialized(() => createClassifier(config, defaultRng(0)));
   const missing = await readWeights(model, folder, new Set(['score.weight']));
   if (missing.has('score.weight')) {
+    if (options.freshHead === false) throw new ModelError(`'${folder}' has no head that scores texts (score.weight)`);
     const { data } = model.score.weight.storage;
     defaultRng(options.seed).fillNormal(data);
     for (let i = 0; i < data.length; i++) data[i]! *= config.initializerRange;
@@ -84,7 +87,8 @@ export async function classifierFromPretrained(
   return model;
 }
 
-async function modelFolder(source: string, download: DownloadOptions): Promise<string> {
+/** The folder of a model that may have to be downloaded first. */
+export async function modelFolder(source: string, download: DownloadOptions): Promise<string> {
   const found = await stat(source).catch(() => undefined);
   if (found?.isDirectory()) return source;
   if (found !== undefined) throw new ModelError(`'${source}' is a file: give the folder it is in`);
@@ -263,6 +267,10 @@ export interface SaveOptions {
   readonly dtype?: 'float32' | 'float16' | 'bfloat16' | undefined;
   /** The most bytes of a file of weights; larger models are saved in parts. Default 5 GB. */
   readonly maxShardBytes?: number | undefined;
+  /** Keys for config.json besides the model's own, or in place of them. */
+  readonly config?: RawConfig | undefined;
+  /** Elements to save in place of those of the parameters of these names. */
+  readonly replace?: ReadonlyMap<string, Float32Array> | undefined;
 }
 
 /**
@@ -270,7 +278,7 @@ export interface SaveOptions {
  * generation_config.json, and the tokenizer's files. Weights of an earlier save are replaced.
  */
 export async function savePretrained(model: PretrainedModel, folder: string, options: SaveOptions = {}): Promise<void> {
-  const { dtype = 'float32', maxShardBytes = 5e9 } = options;
+  const { dtype = 'float32' } = options;
   const adapters = [...model.namedParameters().keys()].find((name) => /\.lora_[AB]\./.test(name));
   if (adapters !== undefined) {
     throw new ModelError(`this model has adapters (${adapters}): merge them (mergeLora) or save them alone (saveLora)`);
@@ -280,6 +288,7 @@ export async function savePretrained(model: PretrainedModel, folder: string, opt
   const eos = eosTokenIds.length > 1 ? eosTokenIds : eosTokenIds[0];
   await writeJson(folder, 'config.json', {
     ...raw,
+    ...options.config,
     architectures: [model.checkpoint.className],
     dtype,
     torch_dtype: dtype,
@@ -289,12 +298,7 @@ export async function savePretrained(model: PretrainedModel, folder: string, opt
     'generation_config.json',
     rawGeneration ?? { bos_token_id: bosTokenId, eos_token_id: eos, pad_token_id: padTokenId },
   );
-  await writeWeights(
-    model,
-    folder,
-    ({ float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const)[dtype],
-    maxShardBytes,
-  );
+  await writeWeights(model, folder, options);
   await options.tokenizer?.save(folder);
 }
 
@@ -305,9 +309,9 @@ async function writeJson(folder: string, name: string, value: object): Promise<v
 async function writeWeights(
   model: PretrainedModel,
   folder: string,
-  dtype: TensorToWrite['dtype'],
-  maxShardBytes: number,
+  { dtype: type = 'float32', maxShardBytes = 5e9, replace }: SaveOptions,
 ): Promise<void> {
+  const dtype = ({ float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const)[type];
   const bytes = dtype === 'F32' ? 4 : 2;
   const shards: Map<string, TensorToWrite>[] = [new Map()];
   let filled = 0;
@@ -324,9 +328,10 @@ async function writeWeights(
       dtype,
       shape: isTransposed ? shape.toReversed() : shape,
       data: () => {
-        if (!isTransposed) return storage.data;
+        const data = replace?.get(name) ?? storage.data;
+        if (!isTransposed) return data;
         const columns = new Float32Array(size);
-        transpose(storage.data, shape[0]!, shape[1]!, columns);
+        transpose(data, shape[0]!, shape[1]!, columns);
         return columns;
       },
     });
