@@ -4,8 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type DataRecord,
   DatasetError,
-  readRecords,
   recordError,
+  recordsOf,
   requiredField,
   type SftExample,
   sftExample,
@@ -51,12 +51,6 @@ export async function readSftData(options: TrainSftOptions, settings: SftSetting
   reader.report(warn);
   if (data.train.length === 0) throw new DatasetError('no row of dataset has a token to learn');
   return data;
-}
-
-async function recordsOf(source: string | readonly object[], name: string): Promise<DataRecord[]> {
-  if (typeof source === 'string') return readRecords(source);
-  if (source.length === 0) throw new DatasetError(`${name} has no rows`);
-  return source.map((row, i) => ({ fields: { ...row }, file: name, position: `row ${i + 1}` }));
 }
 
 /** Tokenizes rows of one format, and counts what became of them. */

@@ -44,6 +44,17 @@ export async function readRecords(path: string, options: ReadOptions = {}): Prom
   return records;
 }
 
+/** The records of a file or folder, or rows in memory, which messages call `name`. */
+export async function recordsOf(
+  source: string | readonly object[],
+  name: string,
+  options: ReadOptions = {},
+): Promise<DataRecord[]> {
+  if (typeof source === 'string') return readRecords(source, options);
+  if (source.length === 0) throw new DatasetError(`${name} has no rows`);
+  return source.map((row, i) => renamed({ fields: { ...row }, file: name, position: `row ${i + 1}` }, options.fields));
+}
+
 /** As {@link readRecords}, but one by one: JSON lines, CSV and Parquet are never in memory as a whole. */
 export async function* streamRecords(path: string, options: ReadOptions = {}): AsyncGenerator<DataRecord> {
   const files = await filesOf(path, options);

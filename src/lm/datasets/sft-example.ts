@@ -77,14 +77,19 @@ function chat(record: DataRecord, prompt: Messages, answered: Messages): SftExam
   return { kind: 'chat', messages, promptLength: prompt.length, ...(tools === undefined ? {} : { tools }) };
 }
 
-function check<T>(record: DataRecord, name: string, schema: z.ZodType<T>): T {
-  const { success, data, error } = schema.safeParse(record.fields[name]);
+/** Messages that must be there. @throws DatasetError with file, line, and the one at fault */
+export function messageList(record: DataRecord, name: string, value: unknown): readonly ChatMessage[] {
+  return check(record, name, messagesSchema, value) as ChatMessage[];
+}
+
+function check<T>(record: DataRecord, name: string, schema: z.ZodType<T>, value = record.fields[name]): T {
+  const { success, data, error } = schema.safeParse(value);
   if (success) return data;
   const [issue] = error.issues;
   const path = [name, ...(issue?.path ?? [])].map((key, i) =>
     typeof key === 'number' ? `[${key}]` : i > 0 ? `.${String(key)}` : key,
   );
-  let found: unknown = record.fields[name];
+  let found = value;
   for (const key of issue?.path ?? []) found = (found as Record<PropertyKey, unknown> | undefined)?.[key];
   const shown = JSON.stringify(found)?.slice(0, 60) ?? 'missing';
   throw recordError(record, `${path.join('')} should be ${issue?.message}, but is ${shown}`);
