@@ -80,6 +80,7 @@ export {
 } from './pretrained.ts';
 export { type NormalizeOptions, type RewardInput, RewardModel, type RewardModelOptions } from './reward-model.ts';
 export { logProbability, processLogits, type SampledToken, Sampler, type SamplingOptions } from './sampling.ts';
+export { type AskedSequence, SequenceLogProbs, type SequenceLogProbsOptions } from './sequence-log-probs.ts';
 export type { SpecialTokens } from './special-tokens.ts';
 export type { TextStream } from './text-stream.ts';
 export type { BatchOptions, TokenBatch } from './token-batch.ts';

@@ -1,6 +1,7 @@
 // The architectures, by config.json's model_type.
 
-import type { Generator } from '../../random/index.ts';
+import { uninitialized } from '../../nn/index.ts';
+import { defaultRng, type Generator } from '../../random/index.ts';
 import type { CausalLM } from './causal-lm.ts';
 import type { ModelConfig, ModelType } from './config.ts';
 import { GPT2ForSequenceClassification, GPT2LMHeadModel } from './gpt2.ts';
@@ -21,6 +22,13 @@ const ARCHITECTURES: Readonly<
 /** A language model of fresh weights, drawn from `generator` as transformers initialises them. */
 export function createCausalLM(config: ModelConfig, generator: Generator): CausalLM {
   return new ARCHITECTURES[config.modelType].causalLM(config, generator);
+}
+
+/** A language model of its own with the weights of another, which must have no adapters. */
+export function copyCausalLM(model: CausalLM): CausalLM {
+  const copy = uninitialized(() => createCausalLM(model.config, defaultRng(0)));
+  copy.loadStateDict(model.stateDict());
+  return copy;
 }
 
 /** A classifier of fresh weights, drawn from `generator` as transformers initialises them. */

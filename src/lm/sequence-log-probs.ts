@@ -1,0 +1,139 @@
+// How likely a model finds the tokens of whole texts: many texts in one pass, for reference models.
+
+import { compile, type BoundProgram, type Compiled, defaultThreads } from '../runtime/index.ts';
+import type { Tensor, TensorData } from '../tensor/index.ts';
+import { type Decoder, KeyValueDecoder } from './kv-cache.ts';
+import { withoutAdapters } from './lora.ts';
+import type { CausalLM } from './models/causal-lm.ts';
+
+/** A text, and the tokens of it that are asked about. */
+export interface AskedSequence {
+  readonly tokens: ArrayLike<number>;
+  /** Where they stand, from 1: the first token has nothing before it to be foreseen from. */
+  readonly positions: ArrayLike<number>;
+}
+
+export interface SequenceLogProbsOptions {
+  /** Scores are divided by it. Default 1. */
+  readonly temperature?: number | undefined;
+  /** Default: all. */
+  readonly threads?: number | undefined;
+}
+
+/** Sequences are filled up to a multiple of this, so that few programs serve all lengths. */
+const LENGTH_STEP = 16;
+
+/** About how many tokens go through one pass. */
+const PASS_TOKENS = 1024;
+
+/**
+ * The log-probabilities that a frozen model gives to tokens of whole texts. Of a model with adapters it is the model without them
+ * that is asked, see {@link withoutAdapters}.
+ */
+export class SequenceLogProbs {
+  readonly model: CausalLM;
+  readonly temperature: number;
+  readonly #threads: number;
+  readonly #compiled: Compiled<[Tensor, Tensor], Tensor>;
+  /** Programs, by the length of sequence that they take. */
+  readonly #programs = new Map<number, BoundProgram<Tensor>>();
+
+  constructor(model: CausalLM, { temperature = 1, threads = defaultThreads() }: SequenceLogProbsOptions = {}) {
+    if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}, but must be above 0`);
+    this.model = model;
+    this.temperature = temperature;
+    this.#threads = threads;
+    this.#compiled = compile(
+      (ids: Tensor, next: Tensor) => {
+        const logits = withoutAdapters(model, () => model.forward(ids)).reshape([ids.size, model.config.vocabSize]);
+        const scaled = temperature === 1 ? logits : logits.div(temperature);
+        return scaled
+          .logSoftmax()
+          .gather(next.reshape([ids.size, 1]))
+          .squeeze(-1);
+      },
+      { threads },
+    );
+  }
+
+  /**
+   * The log-probability of each token that is asked about, given all before it; one list a sequence.
+   *
+   * @throws Error for a sequence longer than the model's context
+   */
+  async of(sequences: readonly AskedSequence[]): Promise<readonly Float32Array[]> {
+    const answers = sequences.map(({ positions }) => new Float32Array(positions.length));
+    // Sequences of like lengths together.
+    const order = sequences.map((_, i) => i).sort((a, b) => sequences[a]!.tokens.length - sequences[b]!.tokens.length);
+    for (let first = 0; first < order.length; ) {
+      // Room for as many as the longest of them allows.
+      let time = this.#bucket(sequences[order[first]!]!.tokens.length);
+      let count = 1;
+      for (; first + count < order.length; count++) {
+        const longer = this.#bucket(sequences[order[first + count]!]!.tokens.length);
+        if (count >= roomFor(longer)) break;
+        time = longer;
+      }
+      const chosen = order.slice(first, first + count);
+      first += count;
+      const program = this.#program(time);
+      const [ids, next] = program.arguments as readonly [TensorData, TensorData];
+      ids.fill(0);
+      next.fill(0);
+      chosen.forEach((index, row) => {
+        // The last token is nobody's input: nothing is asked after it.
+        const tokens = Int32Array.from(sequences[index]!.tokens);
+        ids.set(tokens.subarray(0, -1), row * time);
+        next.set(tokens.subarray(1), row * time);
+      });
+      await program.runAsync();
+      const said = program.results as unknown as Float32Array;
+      chosen.forEach((index, row) => {
+        const { positions } = sequences[index]!;
+        for (let k = 0; k < positions.length; k++) answers[index]![k] = said[row * time + positions[k]! - 1]!;
+      });
+    }
+    return answers;
+  }
+
+  /** The same model token by token: what reads one text as it is written. */
+  decoder(): Decoder {
+    const { model } = this;
+    const bare = {
+      config: model.config,
+      hidden: (...args: Parameters<CausalLM['hidden']>) => withoutAdapters(model, () => model.hidden(...args)),
+      logits: (hidden: Tensor) => withoutAdapters(model, () => model.logits(hidden)),
+    };
+    return new KeyValueDecoder(bare, { batch: 1, maxLength: model.config.maxPositions, threads: this.#threads });
+  }
+
+  /** Frees the programs. */
+  release(): void {
+    this.#compiled.dispose();
+    this.#programs.clear();
+  }
+
+  #program(time: number): BoundProgram<Tensor> {
+    let program = this.#programs.get(time);
+    if (program === undefined) {
+      const type = { shape: [roomFor(time), time], dtype: 'int32' } as const;
+      program = this.#compiled.bind(type, type);
+      this.#programs.set(time, program);
+    }
+    return program;
+  }
+
+  /** The length of program for a sequence of so many tokens. */
+  #bucket(tokens: number): number {
+    const { maxPositions } = this.model.config;
+    if (tokens - 1 > maxPositions) {
+      throw new Error(`a text of ${tokens} tokens is longer than the ${maxPositions} that this model can read`);
+    }
+    return Math.min(LENGTH_STEP * Math.max(1, Math.ceil((tokens - 1) / LENGTH_STEP)), maxPositions);
+  }
+}
+
+/** How many sequences of a length go through one pass. */
+function roomFor(time: number): number {
+  return Math.max(1, Math.floor(PASS_TOKENS / time));
+}
