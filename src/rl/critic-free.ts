@@ -33,7 +33,7 @@ export interface CriticFreeConfig {
 }
 
 /** What an update did. */
-export interface CriticFreeMetrics extends Omit<MinibatchMeans, 'valueLoss'> {
+export interface CriticFreeMetrics extends Omit<MinibatchMeans, 'valueLoss' | 'valueClipFraction'> {
   /** Mean return of the episodes. */
   readonly meanReturn: number;
   /** Mean of the advantages' absolute values: 0 when every group agrees, and then nothing is learned. */
@@ -119,7 +119,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
         if (turnIsDue()) await giveTurn();
       }
     }
-    const { valueLoss: _valueLoss, ...means } = totals.means();
+    const { valueLoss: _valueLoss, valueClipFraction: _valueClipFraction, ...means } = totals.means();
     const groups = groupsOf(rollout.episodes);
     return {
       ...means,

@@ -48,6 +48,10 @@ export interface MinibatchMeans {
   readonly oldApproxKl: number;
   /** The share of rows whose ratio is beyond the clip range. */
   readonly clipFraction: number;
+  /** The mean ratio of the policy's probabilities to what they were. */
+  readonly ratio: number;
+  /** The share of rows where the clipped value is further from the return; 0 without a limit for values. */
+  readonly valueClipFraction: number;
   /** The global norm of the gradients before they are scaled down. */
   readonly gradNorm: number;
 }
@@ -61,6 +65,8 @@ export class UpdateTotals {
   #approxKl = 0;
   #oldApproxKl = 0;
   #clipFraction = 0;
+  #ratio = 0;
+  #valueClipFraction = 0;
   #gradNorm = 0;
   #epochKl = 0;
   #epochMinibatches = 0;
@@ -72,7 +78,7 @@ export class UpdateTotals {
    */
   add(rows: MinibatchRows, { epsLow, epsHigh }: { epsLow: number; epsHigh: number }, valueClip: number | null): void {
     const { logProbs, values, entropies, oldLogProbs, advantages, limits, returns, oldValues, weights } = rows;
-    let [policy, value, entropy, kl, oldKl, clipped, count] = [0, 0, 0, 0, 0, 0, 0];
+    let [policy, value, entropy, kl, oldKl, clipped, ratios, valuesClipped, count] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
     for (let i = 0; i < weights.length; i++) {
       const weight = weights[i]!;
       if (weight === 0) continue;
@@ -86,13 +92,18 @@ export class UpdateTotals {
         if (valueClip !== null) {
           const old = oldValues[i]!;
           const near = old + Math.min(valueClip, Math.max(-valueClip, values[i]! - old));
-          error = Math.max(error, Math.abs(near - target));
+          const clippedError = Math.abs(near - target);
+          if (clippedError > error) {
+            error = clippedError;
+            valuesClipped++;
+          }
         }
         value += error * error;
       }
       entropy += entropies[i]!;
       kl += ratio - 1 - logRatio;
       oldKl -= logRatio;
+      ratios += ratio;
       if (ratio - 1 > epsHigh || 1 - ratio > epsLow) clipped++;
     }
     requireFinite('policyLoss', policy);
@@ -105,6 +116,8 @@ export class UpdateTotals {
     this.#approxKl += kl / count;
     this.#oldApproxKl += oldKl / count;
     this.#clipFraction += clipped / count;
+    this.#ratio += ratios / count;
+    this.#valueClipFraction += valuesClipped / count;
     this.#epochKl += kl / count;
     this.#epochMinibatches++;
   }
@@ -132,6 +145,8 @@ export class UpdateTotals {
       approxKl: this.#approxKl / n,
       oldApproxKl: this.#oldApproxKl / n,
       clipFraction: this.#clipFraction / n,
+      ratio: this.#ratio / n,
+      valueClipFraction: this.#valueClipFraction / n,
       gradNorm: this.#gradNorm / n,
     };
   }
