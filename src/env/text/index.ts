@@ -1,6 +1,7 @@
 import './register.ts';
 
 export { CoTEnv, type CoTEnvOptions } from './cot-env.ts';
+export type { EpisodeRewarder, PlayedEpisode, PlayingPolicy, RewardedEpisode } from './episode-rewarder.ts';
 export * from './generators/index.ts';
 export {
   type Problem,
@@ -14,6 +15,7 @@ export {
 } from './problems.ts';
 export { DEFAULT_FEW_SHOT, DEFAULT_SYSTEM_MESSAGE, DEFAULT_TEMPLATE } from './prompt-format.ts';
 export * from './rewards/index.ts';
+export * from './rlhf/index.ts';
 export { TextEnv, type TextEnvOptions, type TextPrompt, type TextScore, type TokenSequence } from './text-env.ts';
 export type { FinishReason as TextFinishReason, TextEpisode } from './text-episode.ts';
 export type { TextMessage, TextTokenizer } from './text-tokenizer.ts';

@@ -13,6 +13,7 @@ import {
 } from '../env.ts';
 import { EnvError, ResetNeeded } from '../errors.ts';
 import { Discrete, Sequence, type Space } from '../spaces/index.ts';
+import type { EpisodeRewarder } from './episode-rewarder.ts';
 import { RewardError } from './rewards/reward-function.ts';
 import { StopStrings } from './stop-strings.ts';
 import { type FinishReason, GrowingEpisode, type TextEpisode } from './text-episode.ts';
@@ -124,6 +125,19 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
   /** Facts that `render` shows between the completion and the reward, by name. Default none. */
   protected renderedFacts(_episode: TextEpisode<Context>): Readonly<Record<string, string | number>> {
     return {};
+  }
+
+  /**
+   * Leaves rewards to what is returned, which gives those of many finished episodes at once: from now on steps give 0. Null, if this
+   * environment rewards each episode as it ends. Default null.
+   */
+  deferRewards(): EpisodeRewarder | null {
+    return null;
+  }
+
+  /** The episode under way, or the one that ended last; undefined before the first. */
+  protected get episode(): TextEpisode<Context> | undefined {
+    return this.#episode;
   }
 
   override reset(options?: ResetOptions): MaybePromise<ResetResult<Int32Array>> {

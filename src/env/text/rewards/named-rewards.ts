@@ -27,6 +27,11 @@ export type RewardChoice =
   | RewardFunction
   | readonly (readonly [reward: RewardName | RewardFunction, weight: number])[];
 
+/** Whether a text is the name of a reward function. */
+export function isRewardName(name: string): name is RewardName {
+  return Object.hasOwn(REWARDS, name);
+}
+
 /**
  * The function of a choice.
  *
@@ -35,7 +40,7 @@ export type RewardChoice =
 export function rewardOf(choice: RewardChoice): RewardFunction {
   if (typeof choice === 'function') return choice;
   if (typeof choice === 'string') {
-    if (Object.hasOwn(REWARDS, choice)) return REWARDS[choice]();
+    if (isRewardName(choice)) return REWARDS[choice]();
     const names = Object.keys(REWARDS);
     const nearest = closestMatch(choice, names);
     const hint = nearest === undefined ? `; there are ${names.join(', ')}` : `. Did you mean ${nearest}?`;

@@ -1,0 +1,108 @@
+// The model that a policy should stay close to.
+
+import { copyCausalLM } from '../../../lm/models/architectures.ts';
+import type { CausalLM } from '../../../lm/models/index.ts';
+import { fromPretrained } from '../../../lm/pretrained.ts';
+import { SequenceLogProbs } from '../../../lm/sequence-log-probs.ts';
+import type { MaybePromise } from '../../env.ts';
+import { EnvError } from '../../errors.ts';
+import type { PlayingPolicy } from '../episode-rewarder.ts';
+import { after } from '../text-env.ts';
+
+/**
+ * Which model that is:
+ *
+ * - `initial`: the policy as it was when training began; with its adapters off if it has any, which costs no memory, else a copy;
+ * - `adapters-off`: the same, and an error if it has none;
+ * - a model (one with adapters is read without them), or the folder of one or its name on the Hub;
+ * - null: none, and no divergence.
+ */
+export type ReferenceModel = CausalLM | 'initial' | 'adapters-off' | (string & {}) | null;
+
+/** The reference of an environment, which is there when it is first needed. */
+export class Reference {
+  readonly #choice: ReferenceModel;
+  readonly #vocabSize: number;
+  readonly #ownTemperature: number | undefined;
+  #policy: PlayingPolicy | undefined;
+  #loaded: MaybePromise<SequenceLogProbs> | undefined;
+  /** A copy of the policy's weights, made before they change. */
+  #copy: CausalLM | undefined;
+
+  /**
+   * @param vocabSize tokens of the environment
+   * @param temperature what the policy's scores are divided by, and the reference's alike. Default: the policy's, or 1
+   */
+  constructor(choice: ReferenceModel, vocabSize: number, temperature: number | undefined) {
+    this.#choice = choice;
+    this.#vocabSize = vocabSize;
+    this.#ownTemperature = temperature;
+  }
+
+  get exists(): boolean {
+    return this.#choice !== null;
+  }
+
+  /** @throws EnvError if the two cannot be compared */
+  connect(policy: PlayingPolicy): void {
+    const own = this.#ownTemperature;
+    if (own !== undefined && own !== policy.temperature) {
+      throw new EnvError(
+        `the policy acts at temperature ${policy.temperature} but the environment was told ${own}: ` +
+          'both distributions must be tempered alike, or their divergence means nothing. Leave it to the policy',
+      );
+    }
+    const adapted = hasAdapters(policy.model);
+    if (this.#choice === 'adapters-off' && !adapted) {
+      throw new EnvError(
+        "refModel is 'adapters-off', but the policy has no adapters: see applyLora, or take 'initial'",
+      );
+    }
+    if (this.#choice === policy.model && !adapted) {
+      throw new EnvError(
+        "refModel is the policy's own model, which never diverges from itself: take 'initial', which copies it, or give it adapters",
+      );
+    }
+    this.#policy = policy;
+    this.#loaded = undefined;
+    // An earlier copy goes on to hold: a policy that is connected again has learned since.
+    if (this.#choice === 'initial' && !adapted) this.#copy ??= copyCausalLM(policy.model);
+  }
+
+  /**
+   * The model, ready to be asked.
+   *
+   * @throws EnvError, or a promise of one, if there is none, or it has other tokens than the policy
+   */
+  scorer(): MaybePromise<SequenceLogProbs> {
+    this.#loaded ??= after(this.#model(), (model) => {
+      const { vocabSize } = model.config;
+      const expected = this.#policy?.model.config.vocabSize ?? this.#vocabSize;
+      if (this.#policy === undefined ? vocabSize < expected : vocabSize !== expected) {
+        throw new EnvError(
+          `the reference model knows ${vocabSize} tokens and the policy ${expected}: they must share a tokenizer and a vocabulary`,
+        );
+      }
+      const temperature = this.#policy?.temperature ?? this.#ownTemperature ?? 1;
+      return new SequenceLogProbs(model, { temperature });
+    });
+    return this.#loaded;
+  }
+
+  #model(): MaybePromise<CausalLM> {
+    const choice = this.#choice;
+    if (choice === null) throw new EnvError('there is no reference model: refModel is null');
+    if (typeof choice !== 'string') return choice;
+    if (choice !== 'initial' && choice !== 'adapters-off') return fromPretrained(choice);
+    if (this.#policy === undefined) {
+      throw new EnvError(
+        `refModel is '${choice}', but this environment does not know the policy: give it a model, or the folder of one`,
+      );
+    }
+    return this.#copy ?? this.#policy.model;
+  }
+}
+
+function hasAdapters(model: CausalLM): boolean {
+  return [...model.namedParameters().keys()].some((name) => /\.lora_[AB]\./.test(name));
+}

@@ -1,0 +1,190 @@
+// What a text is worth to a policy that learns from human preferences: its score, at its end, and the cost of each token's divergence
+// from a reference. Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences", arXiv 1909.08593.
+
+import type { MaybePromise } from '../../env.ts';
+import type { EpisodeRewarder, PlayedEpisode, PlayingPolicy, RewardedEpisode } from '../episode-rewarder.ts';
+import type { FinishReason } from '../text-episode.ts';
+import { type KlController, type KlEstimator, klEstimators } from './kl.ts';
+import type { Reference } from './reference.ts';
+import type { BatchReward, RatedText } from './reward-source.ts';
+import { whiten } from './whiten.ts';
+
+export interface RlhfRewarderOptions {
+  readonly reward: BatchReward;
+  readonly reference: Reference;
+  readonly klController: KlController;
+  readonly klEstimator: KlEstimator;
+  readonly whitenRewards: boolean;
+  /** Taken from the score of a text that was cut off at `maxGeneration`. */
+  readonly missingEosPenalty: number;
+  /** The score of a text without the token to truncate at; null if there is no such token. */
+  readonly truncationScore: number | null;
+  readonly maxGeneration: number;
+}
+
+/** A text's score, before and after what its form costs. */
+export interface TextScores {
+  /** What the reward said. */
+  readonly rawReward: number;
+  readonly score: number;
+}
+
+/** How likely the tokens of an episode were, by the policy that drew them and by the reference. */
+export interface TokenLogProbs {
+  readonly logProbs: ArrayLike<number>;
+  readonly referenceLogProbs: ArrayLike<number>;
+}
+
+/** Rewards finished texts, many at once. */
+export class RlhfRewarder implements EpisodeRewarder {
+  readonly klController: KlController;
+  readonly reference: Reference;
+  readonly #options: RlhfRewarderOptions;
+
+  constructor(options: RlhfRewarderOptions) {
+    this.#options = options;
+    this.klController = options.klController;
+    this.reference = options.reference;
+  }
+
+  connect(policy: PlayingPolicy): void {
+    if (this.reference.exists) this.reference.connect(policy);
+  }
+
+  async reward(
+    episodes: readonly PlayedEpisode[],
+    { adapt }: { readonly adapt: boolean },
+  ): Promise<readonly RewardedEpisode[]> {
+    const [scores, referenceLogProbs] = await Promise.all([
+      this.scores(episodes.map(({ info }) => info as unknown as EndOfText)),
+      this.#referenceLogProbs(episodes),
+    ]);
+    const rewarded = episodes.map(({ logProbs }, i) => {
+      const reference = referenceLogProbs?.[i];
+      return this.rewardOf(scores[i]!, logProbs, reference);
+    });
+    if (adapt) this.adapt(rewarded.map(({ info }) => info['kl'] as number | undefined));
+    if (!this.#options.whitenRewards) return rewarded;
+    // The mean stays, so that a policy is not taught to fear texts that are merely worse than others of its own.
+    const all = whiten(joined(rewarded.map(({ rewards }) => rewards)), { shiftMean: false });
+    let row = 0;
+    return rewarded.map((episode) => {
+      const rewards = all.slice(row, row + episode.rewards.length);
+      row += rewards.length;
+      return { ...episode, rewards };
+    });
+  }
+
+  /** The scores of finished texts, by the info of their last steps. */
+  async scores(ends: readonly EndOfText[]): Promise<readonly TextScores[]> {
+    const { reward, missingEosPenalty, truncationScore, maxGeneration } = this.#options;
+    const texts = ends.map(
+      ({ prompt, completion, finishReason, generatedTokens }): RatedText => ({
+        question: prompt,
+        answer: '',
+        prompt,
+        completion,
+        generatedTokens,
+        maxGeneration,
+        truncated: finishReason === 'length',
+      }),
+    );
+    const raw = await reward.rate(texts);
+    return ends.map(({ finishReason }, i) => {
+      const rawReward = raw[i]!;
+      const judged = truncationScore !== null && finishReason !== 'finished' ? truncationScore : rawReward;
+      return { rawReward, score: judged - (finishReason === 'length' ? missingEosPenalty : 0) };
+    });
+  }
+
+  /**
+   * The rewards of an episode: what each token's divergence costs, and the score at the last. Without a reference only the score.
+   *
+   * @param logProbs of the policy's own tokens
+   */
+  rewardOf(
+    { rawReward, score }: TextScores,
+    logProbs: ArrayLike<number>,
+    referenceLogProbs: ArrayLike<number> | undefined,
+  ): RewardedEpisode {
+    const rewards = new Float64Array(logProbs.length);
+    const kls: number[] = [];
+    for (let i = 0; i < rewards.length && referenceLogProbs !== undefined; i++) {
+      kls.push(this.klOf(logProbs[i]!, referenceLogProbs[i]!));
+      rewards[i] = this.costOf(kls[i]!);
+    }
+    rewards[rewards.length - 1]! += score;
+    const compared = {
+      kl: sum(kls),
+      klCoef: this.klController.coef,
+      logProbs: Array.from(logProbs),
+      referenceLogProbs: Array.from(referenceLogProbs ?? []),
+      tokenKls: kls,
+    };
+    return {
+      rewards,
+      return: sum(rewards),
+      info: {
+        rawReward,
+        score,
+        ...(referenceLogProbs === undefined ? {} : compared),
+        tokenRewards: Array.from(rewards),
+      },
+    };
+  }
+
+  /** The divergence at one token, as it is estimated here. */
+  klOf(logProb: number, referenceLogProb: number): number {
+    return klEstimators[this.#options.klEstimator](logProb, referenceLogProb);
+  }
+
+  /** What a divergence costs, as a reward. */
+  costOf(kl: number): number {
+    // 0 - 0 rather than -0.
+    return 0 - this.klController.coef * kl;
+  }
+
+  /** Adapts the coefficient to episodes that were played with it. */
+  adapt(kls: readonly (number | undefined)[]): void {
+    const known = kls.filter((kl) => kl !== undefined);
+    if (known.length > 0) this.klController.update(sum(known) / known.length, known.length);
+  }
+
+  get state(): { readonly coef: number } {
+    return this.klController.state;
+  }
+
+  set state(state: { readonly coef: number }) {
+    this.klController.state = state;
+  }
+
+  #referenceLogProbs(episodes: readonly PlayedEpisode[]): MaybePromise<readonly Float32Array[] | undefined> {
+    if (!this.reference.exists) return undefined;
+    const scorer = this.reference.scorer();
+    return scorer instanceof Promise ? scorer.then((loaded) => loaded.of(episodes)) : scorer.of(episodes);
+  }
+}
+
+/** What the info of an episode's last step says of its text. */
+export interface EndOfText {
+  readonly prompt: string;
+  readonly completion: string;
+  readonly finishReason: FinishReason;
+  readonly generatedTokens: number;
+}
+
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i]!;
+  return total;
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let row = 0;
+  for (const part of parts) {
+    all.set(part, row);
+    row += part.length;
+  }
+  return all;
+}
