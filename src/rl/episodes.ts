@@ -33,9 +33,17 @@ export interface EpisodeRecorder<R extends EpisodeSteps> {
   release(): void;
 }
 
+/** What rewards the episodes of a rollout after they were played. */
+export interface RolloutJudge<R extends EpisodeSteps> {
+  /** The rollout with its rewards. `adapt`: whether coefficients adapt to what was seen. */
+  judged(rollout: R, options: { readonly adapt: boolean }): Promise<R>;
+}
+
 /** A policy that can be collected episode by episode. */
 export interface EpisodicPolicy<R extends EpisodeSteps> extends Policy<R> {
   recorder(slots: number): EpisodeRecorder<R>;
+  /** What rewards episodes of these environments, if they leave it for later; null if they do it themselves. */
+  judge?(envs: readonly Env[]): RolloutJudge<R> | null;
 }
 
 /** What a collection is told. */
@@ -44,7 +52,10 @@ export interface EpisodeOptions {
   readonly episodes: number;
   /** Episodes that begin from one seed. Default 1. */
   readonly groupSize?: number | undefined;
-  /** Called when an episode has ended. Return false to begin no more groups; those that have begun are played to their end. */
+  /**
+   * Called when an episode has ended. Return false to begin no more groups; those that have begun are played to their end. Where
+   * rewards come after the episodes, so do these calls.
+   */
   readonly onEpisode?: ((episode: CollectedEpisode) => boolean | void) | undefined;
   /** Takes the likeliest actions, for evaluation. Default false. */
   readonly deterministic?: boolean | undefined;
@@ -69,6 +80,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
   readonly envs: readonly Env[];
   readonly #generator: Generator;
   readonly #seeds: Generator;
+  readonly #judge: RolloutJudge<R> | null;
 
   /**
    * @param envs environments of one kind, one for each slot
@@ -85,6 +97,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
     this.policy = policy;
     this.#generator = generator;
     this.#seeds = seeds;
+    this.#judge = policy.judge?.(envs) ?? null;
   }
 
   /**
@@ -135,7 +148,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
       rows.append(slot.logProbs, slot.rewards, terminated);
       recorder.end(index, slot.observation, episode);
       episodes.push(episode);
-      if (onEpisode?.(episode) === false) goOn = false;
+      if (this.#judge === null && onEpisode?.(episode) === false) goOn = false;
     };
 
     try {
@@ -166,7 +179,11 @@ export class EpisodeCollector<R extends EpisodeSteps> {
         });
         await beginAll(resets);
       }
-      return recorder.finish({ ...rows.finish(), episodes });
+      const rollout = recorder.finish({ ...rows.finish(), episodes });
+      if (this.#judge === null) return rollout;
+      const judged = await this.#judge.judged(rollout, { adapt: !deterministic });
+      for (const episode of judged.episodes) onEpisode?.(episode);
+      return judged;
     } finally {
       recorder.release();
     }

@@ -2,13 +2,15 @@
 // Acting keeps keys and values of every slot's tokens and decodes one token for all slots at once; learning reads whole sequences,
 // all positions in one pass.
 
+import type { Env } from '../env/index.ts';
 import { Module, type Parameter } from '../nn/index.ts';
 import { compile, type Compiled, defaultThreads } from '../runtime/index.ts';
 import type { Tensor, TensorData } from '../tensor/index.ts';
 import { Categorical } from './distributions.ts';
 import type { LMActorNetwork, LMCriticNetwork } from './lm-networks.ts';
 import type { Evaluation, Layout, StateValues } from './policy.ts';
-import type { EpisodeSteps, EpisodicPolicy } from './episodes.ts';
+import type { EpisodeSteps, EpisodicPolicy, RolloutJudge } from './episodes.ts';
+import { judgeOf } from './token-judge.ts';
 import { TokenRecorder } from './token-recorder.ts';
 import { TokenSlots } from './token-slots.ts';
 
@@ -83,6 +85,11 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
       this.#slots.set(slots, kept);
     }
     return new TokenRecorder(kept);
+  }
+
+  /** @throws EnvError for environments that do not go together, or cannot judge this policy */
+  judge(envs: readonly Env[]): RolloutJudge<TokenRollout> | null {
+    return judgeOf(envs, { model: this.actor.model, temperature: this.temperature });
   }
 
   /** Whole sequences. */
