@@ -5,7 +5,7 @@ import { extname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { applyLora, mergeLora, savePretrained } from '../lm/index.ts';
 import { SeedSequence } from '../random/index.ts';
-import { defaultRunDirectory, type SftProgress, type SftResult, trainSft } from '../trainer/index.ts';
+import { defaultRunDirectory, type ExampleProgress, type SftResult, trainSft } from '../trainer/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { clock, grouped } from './format.ts';
 import { loadLanguageModel } from './generate-text.ts';
@@ -92,7 +92,15 @@ function writeRecipe(
   writeFileSync(join(directory, 'recipe.yaml'), stringify({ ...repeatable, seed: result.seed }));
 }
 
-function progressText({ steps, totalSteps, epochs, loss, evalLoss, tokensPerSecond, seconds }: SftProgress): string {
+function progressText({
+  steps,
+  totalSteps,
+  epochs,
+  loss,
+  evalLoss,
+  tokensPerSecond,
+  seconds,
+}: ExampleProgress): string {
   const parts = [`${grouped(steps)}/${grouped(totalSteps)} steps`, `epoch ${epochs.toFixed(2)}`];
   if (loss !== null) parts.push(`loss ${loss.toFixed(4)}`);
   if (evalLoss !== null) parts.push(`evaluated ${evalLoss.toFixed(4)}`);

@@ -23,14 +23,15 @@ export {
   type SelectOptions,
 } from './ppo-agent.ts';
 export { defaultRunDirectory, type MetricsRow, RunDirectory } from './run-directory.ts';
-export {
-  type SftCallbacks,
-  type SftProgress,
-  type SftResult,
-  type SftStoppedBy,
-  trainSft,
-  type TrainSftOptions,
-} from './sft.ts';
+export type {
+  ExampleEvaluation,
+  ExampleCallbacks,
+  ExampleOptions,
+  ExampleProgress,
+  ExampleResult,
+  ExampleStoppedBy,
+} from './example-options.ts';
+export { type SftResult, trainSft, type TrainSftOptions } from './sft.ts';
 export type { SftFormat } from './sft-data.ts';
 export type { TextAlgorithm, TextCallbacks, TrainTextOptions, TrainTextResult } from './text-run.ts';
 export { type StoppedBy, trainAgent, type TrainAgentOptions, type TrainResult } from './train-agent.ts';

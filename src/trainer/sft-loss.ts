@@ -5,7 +5,8 @@ import { gradientAssignments } from '../nn/index.ts';
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import type { Tensor, TensorData, Typed } from '../tensor/index.ts';
 import { PackedAttention } from './sft-attention.ts';
-import { lengthFor, type SftRow } from './sft-batches.ts';
+import { lengthFor } from './length-buckets.ts';
+import type { SftRow } from './sft-batches.ts';
 
 /** Options of {@link SftLoss}. */
 export interface SftLossOptions {

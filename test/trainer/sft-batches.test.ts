@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { defaultRng } from '../../src/random/index.ts';
-import {
-  bucketLengths,
-  lengthFor,
-  microbatches,
-  packedRows,
-  planEpoch,
-  separateRows,
-  type TokenizedExample,
-} from '../../src/trainer/sft-batches.ts';
+import { bucketLengths, lengthFor, microbatches, planEpoch } from '../../src/trainer/length-buckets.ts';
+import { packedRows, separateRows, type TokenizedExample } from '../../src/trainer/sft-batches.ts';
 
 const example = (length: number): TokenizedExample => ({
   ids: new Int32Array(length + 1),

@@ -1,19 +1,18 @@
-// Checkpoints of supervised fine-tuning: a Hugging Face folder, in which two files more say how to go on.
+// Checkpoints of the trainers on datasets: a Hugging Face folder, in which two files more say how to go on.
 //
 //   config.json, model.safetensors, tokenizer.json, ...   the model, for whoever loads it
-//   training.safetensors   the weights that are trained, and the optimizer's moments
+//   training.safetensors   the weights that are trained, the best of them so far, and the optimizer's moments
 //   training.json          all else
 
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { type CausalLM, savePretrained } from '../lm/index.ts';
-import { LoraLinear, saveLora } from '../lm/lora.ts';
-import type { Tokenizer } from '../lm/index.ts';
+import { LoraLinear, type PretrainedModel, saveLora, savePretrained, type Tokenizer } from '../lm/index.ts';
 import {
   type Module,
   type Optimizer,
+  type Parameter,
   readSafetensors,
   type StateDict,
   type StateEntry,
@@ -26,14 +25,17 @@ import { packageVersion } from './version.ts';
 
 const TENSORS = 'training.safetensors';
 const STATE = 'training.json';
-const FORMAT = 'gymformer-sft';
 const FORMAT_VERSION = 1;
 
+/** What a run trains for; its files are named by it. */
+export type ExampleKind = 'sft' | 'reward' | 'dpo';
+const TRAINERS: Readonly<Record<ExampleKind, string>> = { sft: 'trainSft', reward: 'trainReward', dpo: 'trainDpo' };
+
 const count = z.int().min(0);
-const evaluation = z.strictObject({ step: count, loss: z.number() });
+const evaluation = z.object({ step: count, loss: z.number() }).catchall(z.number());
 
 const schema = z.strictObject({
-  format: z.literal(FORMAT),
+  format: z.string().startsWith('gymformer-'),
   formatVersion: z.literal(FORMAT_VERSION),
   /** The version of this package that wrote it. */
   gymformer: z.string(),
@@ -46,36 +48,44 @@ const schema = z.strictObject({
   /** Of each step so far. */
   losses: z.array(z.number()),
   evaluations: z.array(evaluation),
+  /** What the task needs besides. */
+  extra: z.record(z.string(), z.array(z.number())),
   optimizer: z.strictObject({ stepCount: count, learningRates: z.array(z.number()) }),
 });
 
 /** Where a run stands, as JSON. */
-export type SftState = Omit<z.infer<typeof schema>, 'format' | 'formatVersion' | 'gymformer' | 'optimizer'>;
+export type ExampleState = Omit<z.infer<typeof schema>, 'format' | 'formatVersion' | 'gymformer' | 'optimizer'>;
 
 /** What a checkpoint is made of. */
-export interface SftCheckpoint {
-  readonly model: CausalLM;
-  readonly tokenizer: Tokenizer;
+export interface ExampleCheckpoint {
+  readonly kind: ExampleKind;
+  readonly model: Module;
   readonly optimizer: Optimizer;
-  readonly state: SftState;
+  readonly state: ExampleState;
+  /** The weights with the best evaluation, by name; undefined if those of the model are. */
+  readonly best: StateDict | undefined;
+  /** Writes the model's own files. */
+  saveModel(folder: string): Promise<void>;
 }
 
 /** Writes a checkpoint at `path`, over one that is there; that one stays if writing fails. */
-export async function writeSftCheckpoint(path: string, checkpoint: SftCheckpoint): Promise<void> {
-  const { model, tokenizer, optimizer, state } = checkpoint;
+export async function writeExampleCheckpoint(path: string, checkpoint: ExampleCheckpoint): Promise<void> {
+  const { kind, model, optimizer, state, best } = checkpoint;
   await fillDirectory(path, async (folder) => {
-    await saveModel(model, tokenizer, folder);
+    await checkpoint.saveModel(folder);
     const { moments, ...rest } = optimizer.stateDict();
     const tensors = new Map<string, TensorToWrite>();
+    const add = (name: string, { shape, data }: StateEntry): void => {
+      tensors.set(name, { shape, dtype: 'F32', data: () => data as Float32Array });
+    };
     for (const [name, { shape, storage }] of trainedParameters(model)) {
-      tensors.set(`weights.${name}`, { shape, dtype: 'F32', data: () => storage.data });
+      add(`weights.${name}`, { shape, data: storage.data });
     }
-    for (const [name, { shape, data }] of moments) {
-      tensors.set(`moments.${name}`, { shape, dtype: 'F32', data: () => data as Float32Array });
-    }
+    for (const [name, entry] of best ?? []) add(`best.${name}`, entry);
+    for (const [name, entry] of moments) add(`moments.${name}`, entry);
     await writeSafetensorsFile(join(folder, TENSORS), tensors);
     const json: z.infer<typeof schema> = {
-      format: FORMAT,
+      format: `gymformer-${kind}`,
       formatVersion: FORMAT_VERSION,
       gymformer: packageVersion(),
       ...state,
@@ -87,7 +97,7 @@ export async function writeSftCheckpoint(path: string, checkpoint: SftCheckpoint
 }
 
 /** Writes a Hugging Face folder; of a model with adapters, PEFT's of the adapters alone. */
-async function saveModel(model: CausalLM, tokenizer: Tokenizer, folder: string): Promise<void> {
+export async function saveModel(model: PretrainedModel, tokenizer: Tokenizer, folder: string): Promise<void> {
   if (!model.modules().some((module) => module instanceof LoraLinear)) {
     await savePretrained(model, folder, { tokenizer });
     return;
@@ -97,23 +107,31 @@ async function saveModel(model: CausalLM, tokenizer: Tokenizer, folder: string):
 }
 
 /**
- * Puts a checkpoint's weights into the model and its moments into the optimizer.
+ * Where a checkpoint's run stood.
  *
- * @returns where its run stood
- * @throws CheckpointError naming the file and what is wrong with it, for anything but a complete checkpoint of ours, of a model
- *   of this shape and of a run of this plan
+ * @throws CheckpointError naming the file and what is wrong with it, for anything but a checkpoint of a run of this kind and plan
  */
-export function readSftCheckpoint(
-  path: string,
-  { model, optimizer }: Pick<SftCheckpoint, 'model' | 'optimizer'>,
-  plan: SftState['plan'],
-): SftState {
-  const { format: _format, formatVersion: _version, gymformer: _writer, optimizer: rest, ...state } = readState(path);
+export function readExampleState(path: string, kind: ExampleKind, plan: ExampleState['plan']): ExampleState {
+  const { format, formatVersion: _version, gymformer: _writer, optimizer: _rest, ...state } = readState(path, kind);
+  if (format !== `gymformer-${kind}`) {
+    throw new CheckpointError(path, `it is a checkpoint of ${format}. Give the folder that ${TRAINERS[kind]} wrote`);
+  }
   const changed = Object.keys({ ...plan, ...state.plan }).filter((key) => plan[key] !== state.plan[key]);
   if (changed.length > 0) {
     const changes = changed.map((key) => `${key} was ${String(state.plan[key])} and is ${String(plan[key])}`);
     throw new CheckpointError(path, `it is of another run: ${changes.join(', ')}. Go on with what it was trained with`);
   }
+  return state;
+}
+
+/**
+ * Puts a checkpoint's weights into the model and its moments into the optimizer.
+ *
+ * @returns the weights with the best evaluation, where those are others
+ * @throws CheckpointError if the files are not complete, or do not fit the model, which is then as before
+ */
+export function readExampleWeights(path: string, model: Module, optimizer: Optimizer): StateDict | undefined {
+  const { optimizer: rest } = readState(path);
   const file = join(path, TENSORS);
   try {
     const { tensors } = readSafetensors(readFileSync(file));
@@ -128,24 +146,28 @@ export function readSftCheckpoint(
       optimizer.loadStateDict(before);
       throw error;
     }
+    const best = part(tensors, 'best.');
+    return best.size === 0 ? undefined : best;
   } catch (error) {
     throw new CheckpointError(file, (error as Error).message, { cause: error });
   }
-  return state;
 }
 
-/** The seed of the run that a checkpoint is of. @throws CheckpointError as {@link readSftCheckpoint} */
+/** The seed of the run that a checkpoint is of. @throws CheckpointError if there is none */
 export function seedOfCheckpoint(path: string): number {
   return readState(path).seed;
 }
 
-function readState(path: string): z.infer<typeof schema> {
+function readState(path: string, kind?: ExampleKind): z.infer<typeof schema> {
   const file = join(path, STATE);
   if (!existsSync(file)) {
     const problem = existsSync(path)
       ? `not a checkpoint to go on from: it has no ${STATE}`
       : 'there is no checkpoint here';
-    throw new CheckpointError(path, `${problem}. Give the folder that trainSft wrote`);
+    throw new CheckpointError(
+      path,
+      `${problem}. Give the folder that ${kind === undefined ? 'training' : TRAINERS[kind]} wrote`,
+    );
   }
   let data: unknown;
   try {
@@ -161,7 +183,8 @@ function readState(path: string): z.infer<typeof schema> {
   });
 }
 
-function trainedParameters(model: Module) {
+/** The parameters that are not frozen, by name. */
+export function trainedParameters(model: Module): Map<string, Parameter> {
   return new Map([...model.namedParameters()].filter(([, { frozen }]) => !frozen));
 }
 

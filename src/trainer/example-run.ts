@@ -1,0 +1,359 @@
+// One run over a dataset, whatever is learned from it: step, write down, evaluate, save, until something ends it.
+
+import { join } from 'node:path';
+import type { PretrainedModel } from '../lm/index.ts';
+import { AdamW, constantSchedule, cosineSchedule, linearSchedule, type StateDict } from '../nn/index.ts';
+import { Generator, SeedSequence } from '../random/index.ts';
+import { type CallbackAnswer, stopReason } from './callbacks.ts';
+import { TrainingDivergedError } from './errors.ts';
+import {
+  type ExampleKind,
+  type ExampleState,
+  readExampleWeights,
+  trainedParameters,
+  writeExampleCheckpoint,
+} from './example-checkpoint.ts';
+import type {
+  ExampleEvaluation,
+  ExampleCallbacks,
+  ExampleOptions,
+  ExampleProgress,
+  ExampleResult,
+  ExampleStoppedBy,
+} from './example-options.ts';
+import type { ExampleSettings } from './example-settings.ts';
+import { planEpoch, type Sized } from './length-buckets.ts';
+import { defaultRunDirectory, type MetricsRow, RunDirectory } from './run-directory.ts';
+
+/** Numbers by name, the loss among them. */
+export type ExampleMetrics = { readonly loss: number } & Readonly<Record<string, number>>;
+
+/** What is learned, and how: all that differs from trainer to trainer. */
+export interface ExampleTask<Row extends Sized> {
+  readonly kind: ExampleKind;
+  /** Its parameters that are not frozen are trained. */
+  readonly model: PretrainedModel;
+  readonly rows: readonly Row[];
+  readonly evalRows: readonly Row[];
+  /** What rows are filled up to. */
+  readonly lengths: readonly number[];
+  /** What a run that goes on must agree with. */
+  readonly plan: ExampleState['plan'];
+  /** What config.json says besides the settings. */
+  readonly config: object;
+  /** What a checkpoint needs to know besides. */
+  readonly extra?: ExampleState['extra'];
+  /** Whether the weights of the best evaluation are those to end with. Default false. */
+  readonly keepBest?: boolean;
+  /** Evaluations without a loss that is lower than the best by more than `threshold`, after which a run ends. */
+  readonly stopping?: { readonly patience: number; readonly threshold: number } | undefined;
+  /** Whether nothing is saved. Default false. */
+  readonly dryRun?: boolean;
+  /** Writes the gradients of a step's mean loss into the parameters (adding to them, with gradient accumulation). */
+  learn(rows: readonly Row[]): Promise<{ readonly metrics: ExampleMetrics; readonly tokens: number }>;
+  /** The means over rows. */
+  evaluate(rows: readonly Row[]): Promise<ExampleMetrics>;
+  saveModel(folder: string): Promise<void>;
+  /** What is left to do when the weights are final; what it returns stands in summary.json. */
+  finish?(directory: string | null): Promise<object>;
+  dispose(): void;
+}
+
+/** The options of a run, and where it goes on. */
+export type ExampleRunOptions = ExampleOptions & {
+  readonly resume?: { readonly path: string; readonly state: ExampleState } | undefined;
+};
+
+/** Why a run ends. */
+interface Stop {
+  readonly by: ExampleStoppedBy;
+  readonly reason?: string;
+}
+
+/** A loss or norm that is no number. */
+class NotFiniteError extends Error {
+  override readonly name = 'NonFiniteError';
+  readonly metric: string;
+
+  constructor(metric: string, value: number) {
+    super(`${metric} became ${value}: often a learning rate that is too high (try a tenth of it, and warmupSteps)`);
+    this.metric = metric;
+  }
+}
+
+/** A run of a task. */
+export class ExampleRun<Row extends Sized> {
+  readonly #task: ExampleTask<Row>;
+  readonly #settings: ExampleSettings;
+  readonly #options: ExampleRunOptions;
+  readonly #callbacks: readonly ExampleCallbacks[];
+  readonly #optimizer: AdamW;
+  readonly #totalSteps: number;
+  readonly #stepsPerEpoch: number;
+  readonly #directory: RunDirectory | null;
+  readonly #savePath: string;
+  readonly #metrics: MetricsRow[] = [];
+  readonly #trainLoss: number[] = [];
+  readonly #evaluations: ExampleEvaluation[] = [];
+  /** The weights of the best evaluation, if there were others since. */
+  #best: StateDict | undefined;
+  #step = 0;
+  #tokens = 0;
+  /** Tokens that were read before this run went on. */
+  #tokensBefore = 0;
+  #started = performance.now();
+  #modelFolder = '';
+  #stop: Stop | undefined;
+
+  constructor(task: ExampleTask<Row>, settings: ExampleSettings, options: ExampleRunOptions) {
+    this.#task = task;
+    this.#settings = settings;
+    this.#options = options;
+    const { callbacks = [], resume } = options;
+    const { batchSize, gradientAccumulation, seed, learningRate, weightDecay } = settings;
+    this.#callbacks = Array.isArray(callbacks) ? callbacks : [callbacks as ExampleCallbacks];
+    this.#stepsPerEpoch = Math.ceil(task.rows.length / (batchSize * gradientAccumulation));
+    this.#totalSteps = settings.maxSteps ?? settings.epochs! * this.#stepsPerEpoch;
+
+    const parameters = [...trainedParameters(task.model).values()];
+    const groups = [
+      { parameters: parameters.filter(({ shape }) => shape.length > 1), weightDecay },
+      { parameters: parameters.filter(({ shape }) => shape.length <= 1), weightDecay: 0 },
+    ].filter((group) => group.parameters.length > 0);
+    this.#optimizer = new AdamW(groups, { learningRate });
+    if (resume !== undefined) {
+      const { path, state } = resume;
+      this.#best = readExampleWeights(path, task.model, this.#optimizer);
+      this.#step = state.step;
+      this.#tokens = state.tokens;
+      this.#tokensBefore = state.tokens;
+      this.#trainLoss.push(...state.losses);
+      this.#evaluations.push(...state.evaluations);
+      this.#modelFolder = path;
+    }
+    const { runDirectory = defaultRunDirectory(`${task.kind}-${task.model.config.modelType}`, seed) } = options;
+    this.#directory = runDirectory === null || task.dryRun ? null : new RunDirectory(runDirectory);
+    this.#savePath = options.savePath ?? this.#directory?.checkpoints ?? 'models';
+    this.#directory?.writeConfig(this.#config());
+  }
+
+  async train(): Promise<ExampleResult> {
+    const { evalInterval = this.#stepsPerEpoch, saveInterval } = this.#settings;
+    const { model, rows, lengths } = this.#task;
+    this.#started = performance.now();
+    let savedAt = this.#options.resume === undefined ? -1 : this.#step;
+    this.#stop = this.#outOfPatience();
+    while (this.#step < this.#totalSteps && this.#stop === undefined) {
+      const epoch = Math.floor(this.#step / this.#stepsPerEpoch);
+      const steps = planEpoch(rows, this.#rowsPerStep, lengths, this.#epochStream(epoch));
+      for (const step of steps.slice(this.#step % this.#stepsPerEpoch)) {
+        const metrics = await this.#learn(step);
+        const last = this.#step === this.#totalSteps;
+        const evaluation = last || this.#step % evalInterval === 0 ? await this.#evaluate() : undefined;
+        await this.#note(metrics, evaluation);
+        if (evaluation !== undefined) this.#stop ??= this.#outOfPatience();
+        if (saveInterval !== undefined && this.#step % saveInterval === 0) {
+          await this.#save();
+          savedAt = this.#step;
+        }
+        if (this.#options.signal?.aborted) this.#stop ??= { by: 'signal' };
+        if (last || this.#stop !== undefined) break;
+      }
+    }
+    this.#stop ??= { by: this.#settings.maxSteps === undefined ? 'epochs' : 'maxSteps' };
+    if (savedAt !== this.#step) await this.#save();
+    if (this.#best !== undefined) model.loadStateDict(this.#best, { strict: false });
+    model.eval();
+    return this.#finish(this.#stop);
+  }
+
+  close(): void {
+    this.#directory?.close();
+    this.#task.dispose();
+    this.#optimizer.dispose();
+  }
+
+  get #rowsPerStep(): number {
+    return this.#settings.batchSize * this.#settings.gradientAccumulation;
+  }
+
+  /** The random numbers of an epoch follow from its number, so that a run can go on in the middle of it. */
+  #epochStream(epoch: number): Generator {
+    return new Generator(new SeedSequence(this.#settings.seed, { spawnKey: [epoch] }));
+  }
+
+  /** One optimizer step. */
+  async #learn(rows: readonly Row[]): Promise<MetricsRow> {
+    const { gradientAccumulation, maxGradNorm } = this.#settings;
+    if (gradientAccumulation > 1) this.#optimizer.zeroGrad();
+    const { metrics, tokens } = await this.#task.learn(rows);
+    const learningRate = this.#schedule();
+    if (!Number.isFinite(metrics.loss)) await this.#diverged('loss', metrics.loss);
+    const gradNorm = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY }).gradNorm!;
+    if (!Number.isFinite(gradNorm)) await this.#diverged('gradNorm', gradNorm);
+    this.#step++;
+    this.#tokens += tokens;
+    this.#trainLoss.push(metrics.loss);
+    return { step: this.#step, epoch: this.#step / this.#stepsPerEpoch, ...metrics, learningRate, gradNorm };
+  }
+
+  /** Sets the next step's learning rate. */
+  #schedule(): number {
+    const { lrSchedule, warmupSteps, learningRate } = this.#settings;
+    const schedule = { constant: constantSchedule, linear: linearSchedule, cosine: cosineSchedule }[lrSchedule];
+    const factor = schedule(this.#step, { warmupSteps, totalSteps: this.#totalSteps });
+    this.#optimizer.setLearningRates(factor);
+    return learningRate * factor;
+  }
+
+  /** Undefined if there is nothing to evaluate on. */
+  async #evaluate(): Promise<ExampleEvaluation | undefined> {
+    const { evalRows, keepBest = false } = this.#task;
+    if (evalRows.length === 0) return undefined;
+    const evaluation = { step: this.#step, ...(await this.#task.evaluate(evalRows)) };
+    const isBest = this.#evaluations.every(({ loss }) => evaluation.loss < loss);
+    this.#evaluations.push(evaluation);
+    if (!keepBest) return evaluation;
+    if (isBest) {
+      this.#best = copyOf(this.#task.model);
+      await this.#save('best');
+    }
+    return evaluation;
+  }
+
+  /** Early stopping, as transformers' EarlyStoppingCallback has it. */
+  #outOfPatience(): Stop | undefined {
+    const { stopping } = this.#task;
+    if (stopping === undefined) return undefined;
+    const { patience, threshold } = stopping;
+    let [best, waited] = [Number.POSITIVE_INFINITY, 0];
+    for (const { loss } of this.#evaluations) {
+      waited = best - loss > threshold ? 0 : waited + 1;
+      best = Math.min(best, loss);
+    }
+    if (waited < patience) return undefined;
+    return { by: 'patience', reason: `the evaluations' loss has not sunk for ${waited} times` };
+  }
+
+  async #note(metrics: MetricsRow, evaluation: ExampleEvaluation | undefined): Promise<void> {
+    const { tokens, seconds, tokensPerSecond } = this.#progress();
+    const row = { ...metrics, ...prefixed(evaluation), tokens, tokensPerSecond, seconds };
+    this.#metrics.push(row);
+    this.#directory?.appendMetrics(row);
+    await this.#call('onStep', (callbacks) => callbacks.onStep?.(this.#progress(), row));
+    if (evaluation !== undefined) {
+      const { loss } = evaluation;
+      await this.#call('onEvaluate', (callbacks) => callbacks.onEvaluate?.(loss, this.#progress(), evaluation));
+    }
+  }
+
+  async #save(name = `step_${this.#step}`): Promise<void> {
+    const { kind, model, plan, extra = {}, dryRun } = this.#task;
+    if (dryRun) return;
+    const path = join(this.#savePath, `${kind}_${name}`);
+    const state: ExampleState = {
+      seed: this.#settings.seed,
+      plan,
+      step: this.#step,
+      tokens: this.#tokens,
+      losses: this.#trainLoss,
+      evaluations: this.#evaluations.map((evaluation) => ({ ...evaluation })),
+      extra,
+    };
+    const saveModel = (folder: string): Promise<void> => this.#task.saveModel(folder);
+    await writeExampleCheckpoint(path, { kind, model, optimizer: this.#optimizer, state, best: this.#best, saveModel });
+    this.#modelFolder = path;
+    await this.#call('onCheckpoint', (callbacks) => callbacks.onCheckpoint?.(path, this.#progress()));
+  }
+
+  async #diverged(metric: string, value: number): Promise<never> {
+    const error = new NotFiniteError(metric, value);
+    await this.#save();
+    this.#writeSummary('diverged', { stopReason: error.message });
+    throw new TrainingDivergedError(error, this.#step + 1, this.#modelFolder);
+  }
+
+  async #finish(stop: Stop): Promise<ExampleResult> {
+    const more = await this.#task.finish?.(this.#directory?.path ?? null);
+    this.#writeSummary(stop.by, { stopReason: stop.reason, ...more });
+    const { tokens, seconds, evalLoss } = this.#progress();
+    return {
+      trainLoss: this.#trainLoss,
+      evalLoss,
+      evaluations: this.#evaluations,
+      metrics: this.#metrics,
+      steps: this.#step,
+      tokens,
+      seconds,
+      seed: this.#settings.seed,
+      runDirectory: this.#directory?.path ?? null,
+      modelFolder: this.#modelFolder,
+      stoppedBy: stop.by,
+      ...(stop.reason === undefined ? {} : { stopReason: stop.reason }),
+    };
+  }
+
+  async #call(name: keyof ExampleCallbacks, invoke: (callbacks: ExampleCallbacks) => unknown): Promise<void> {
+    for (const callbacks of this.#callbacks) {
+      const reason = stopReason((await invoke(callbacks)) as CallbackAnswer, name);
+      if (reason !== undefined) this.#stop ??= { by: 'callback', reason };
+    }
+  }
+
+  #progress(): ExampleProgress {
+    const seconds = (performance.now() - this.#started) / 1000;
+    return {
+      steps: this.#step,
+      totalSteps: this.#totalSteps,
+      epochs: this.#step / this.#stepsPerEpoch,
+      loss: this.#trainLoss.at(-1) ?? null,
+      evalLoss: this.#evaluations.at(-1)?.loss ?? null,
+      tokens: this.#tokens,
+      tokensPerSecond: seconds > 0 ? (this.#tokens - this.#tokensBefore) / seconds : 0,
+      seconds,
+    };
+  }
+
+  #writeSummary(stoppedBy: ExampleStoppedBy | 'diverged', more: object): void {
+    const { seed } = this.#settings;
+    this.#directory?.writeSummary({
+      stoppedBy,
+      ...this.#progress(),
+      seed,
+      checkpoint: this.#modelFolder,
+      ...more,
+    });
+  }
+
+  #config(): object {
+    const { kind, model, rows, evalRows, config } = this.#task;
+    const { resume, notes } = this.#options;
+    return {
+      kind,
+      model: model.config.raw,
+      ...config,
+      examples: rows.length,
+      evalExamples: evalRows.length,
+      totalSteps: this.#totalSteps,
+      ...this.#settings,
+      resume: resume?.path,
+      ...notes,
+    };
+  }
+}
+
+/** A dataset for config.json: its path, or how many rows it has. */
+export function sourceName(source: string | readonly object[] | undefined): string | undefined {
+  return typeof source === 'object' ? `${source.length} rows in memory` : source;
+}
+
+function copyOf(model: PretrainedModel): StateDict {
+  const trained = trainedParameters(model);
+  return new Map([...trained].map(([name, { shape, storage }]) => [name, { shape, data: storage.data.slice() }]));
+}
+
+/** An evaluation's metrics as a line of metrics.jsonl names them: `evalLoss`. */
+function prefixed(evaluation: ExampleEvaluation | undefined): MetricsRow {
+  const metrics = Object.entries(evaluation ?? {}).filter(([name]) => name !== 'step');
+  return Object.fromEntries(metrics.map(([name, value]) => [`eval${name[0]!.toUpperCase()}${name.slice(1)}`, value]));
+}
