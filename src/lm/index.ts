@@ -43,6 +43,7 @@ export { HubError } from './hub-error.ts';
 export type { Decodable, Decoder, DecoderOptions } from './kv-cache.ts';
 export {
   applyLora,
+  hasAdapters,
   loadLora,
   type LoraConfig,
   LoraLinear,

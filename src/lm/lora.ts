@@ -110,6 +110,11 @@ function adapters(model: PretrainedModel): (Place & { readonly module: LoraLinea
   });
 }
 
+/** Whether a model has adapters. */
+export function hasAdapters(model: PretrainedModel): boolean {
+  return adapters(model).length > 0;
+}
+
 /**
  * Puts an adapter beside each of the chosen linear layers and freezes everything else (a classifier's head excepted), so that
  * optimizers made from the model's parameters afterwards train the adapters alone. Programs compiled before do not see them.

@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { LoraLinear, type PretrainedModel, saveLora, savePretrained, type Tokenizer } from '../lm/index.ts';
+import { hasAdapters, type PretrainedModel, saveLora, savePretrained, type Tokenizer } from '../lm/index.ts';
 import {
   type Module,
   type Optimizer,
@@ -98,7 +98,7 @@ export async function writeExampleCheckpoint(path: string, checkpoint: ExampleCh
 
 /** Writes a Hugging Face folder; of a model with adapters, PEFT's of the adapters alone. */
 export async function saveModel(model: PretrainedModel, tokenizer: Tokenizer, folder: string): Promise<void> {
-  if (!model.modules().some((module) => module instanceof LoraLinear)) {
+  if (!hasAdapters(model)) {
     await savePretrained(model, folder, { tokenizer });
     return;
   }

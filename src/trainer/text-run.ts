@@ -3,7 +3,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Env, make, type MakeOptions } from '../env/index.ts';
-import { savePretrained } from '../lm/index.ts';
+import { hasAdapters, saveLora, savePretrained } from '../lm/index.ts';
 import { writeSafetensors } from '../nn/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
 import {
@@ -29,6 +29,7 @@ import { type CallbackAnswer, type EpisodeEnd, stopReason, type TrainProgress } 
 import { checkPositiveInteger } from './environments.ts';
 import { EpisodeLog, WINDOW } from './episode-log.ts';
 import { TrainingDivergedError } from './errors.ts';
+import { rlhfColumns, rlhfMetrics } from './rlhf-metrics.ts';
 import { defaultRunDirectory, fileName, type MetricsRow, RunDirectory } from './run-directory.ts';
 import type { StoppedBy } from './train-agent.ts';
 
@@ -110,7 +111,7 @@ export interface TrainTextResult {
   readonly seconds: number;
   readonly seed: number;
   readonly runDirectory: string | null;
-  /** The last checkpoint: a model folder that `fromPretrained` and Python's transformers open. */
+  /** The last checkpoint: a model folder that `fromPretrained` and Python's transformers open; of a model with adapters, these alone, as PEFT saves them. */
   readonly checkpoint: string;
   readonly stoppedBy: StoppedBy;
   readonly stopReason?: string;
@@ -234,7 +235,8 @@ class TextRun {
     if (this.#directory !== null) {
       const { prompt, completion, finishReason, correct } = episode.info;
       const row = { update: this.#updates + 1, episode: count, prompt, completion, finishReason, correct };
-      const line = JSON.stringify({ ...row, return: episode.return, tokens: episode.length, group: episode.group });
+      const { return: total, length: tokens, group } = episode;
+      const line = JSON.stringify({ ...row, return: total, tokens, group, ...rlhfColumns(episode) });
       appendFileSync(join(this.#directory.path, 'completions.jsonl'), `${line}\n`);
     }
     return this.#stop === undefined;
@@ -259,6 +261,7 @@ class TextRun {
       episodicReturn: meanReturn,
       episodicLength: meanLength,
       ...(correct.length > 0 ? { accuracy: correct.filter(Boolean).length / correct.length } : {}),
+      ...rlhfMetrics(rollout.episodes),
       ...metrics,
       seconds,
       stepsPerSecond,
@@ -276,7 +279,8 @@ class TextRun {
     this.#checkpoint = join(this.#savePath, `${name}_${fileName(this.#name)}_episode_${this.#log.count}`);
     const { actor, critic } = this.#policy;
     await fillDirectory(this.#checkpoint, async (folder) => {
-      await savePretrained(actor.model, folder);
+      if (hasAdapters(actor.model)) await saveLora(actor.model, folder);
+      else await savePretrained(actor.model, folder);
       if (critic === undefined) return;
       // A trunk that the actor's model shares stands in its own file already.
       const shared = critic.model === actor.model;

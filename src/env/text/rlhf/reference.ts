@@ -1,5 +1,6 @@
 // The model that a policy should stay close to.
 
+import { hasAdapters } from '../../../lm/lora.ts';
 import { copyCausalLM } from '../../../lm/models/architectures.ts';
 import type { CausalLM } from '../../../lm/models/index.ts';
 import { fromPretrained } from '../../../lm/pretrained.ts';
@@ -101,8 +102,4 @@ export class Reference {
     }
     return this.#copy ?? this.#policy.model;
   }
-}
-
-function hasAdapters(model: CausalLM): boolean {
-  return [...model.namedParameters().keys()].some((name) => /\.lora_[AB]\./.test(name));
 }

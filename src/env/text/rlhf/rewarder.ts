@@ -59,10 +59,9 @@ export class RlhfRewarder implements EpisodeRewarder {
       this.scores(episodes.map(({ info }) => info as unknown as EndOfText)),
       this.#referenceLogProbs(episodes),
     ]);
-    const rewarded = episodes.map(({ logProbs }, i) => {
-      const reference = referenceLogProbs?.[i];
-      return this.rewardOf(scores[i]!, logProbs, reference);
-    });
+    const rewarded = episodes.map((episode, i) =>
+      this.rewardOf(scores[i]!, ownTokens(episode), episode.logProbs, referenceLogProbs?.[i]),
+    );
     if (adapt) this.adapt(rewarded.map(({ info }) => info['kl'] as number | undefined));
     if (!this.#options.whitenRewards) return rewarded;
     // The mean stays, so that a policy is not taught to fear texts that are merely worse than others of its own.
@@ -100,10 +99,12 @@ export class RlhfRewarder implements EpisodeRewarder {
   /**
    * The rewards of an episode: what each token's divergence costs, and the score at the last. Without a reference only the score.
    *
-   * @param logProbs of the policy's own tokens
+   * @param completionIds the policy's own tokens
+   * @param logProbs of them
    */
   rewardOf(
     { rawReward, score }: TextScores,
+    completionIds: Int32Array,
     logProbs: ArrayLike<number>,
     referenceLogProbs: ArrayLike<number> | undefined,
   ): RewardedEpisode {
@@ -127,6 +128,7 @@ export class RlhfRewarder implements EpisodeRewarder {
       info: {
         rawReward,
         score,
+        completionIds,
         ...(referenceLogProbs === undefined ? {} : compared),
         tokenRewards: Array.from(rewards),
       },
@@ -171,6 +173,10 @@ export interface EndOfText {
   readonly completion: string;
   readonly finishReason: FinishReason;
   readonly generatedTokens: number;
+}
+
+function ownTokens({ tokens, positions }: PlayedEpisode): Int32Array {
+  return positions.map((position) => tokens[position]!);
 }
 
 function sum(values: ArrayLike<number>): number {

@@ -77,7 +77,7 @@ interface AskedQuery {
  * - **Reset options** `index`: which query; `initialState` (text or ids) in its place.
  * - **Info** of a reset: `prompt`, `index`. Of each step that the policy was observed at: `tokenKl`, `referenceLogProb`. Of the last
  *   step also `prompt`, `completion`, `finishReason`, `rawReward` (what the reward said), `score` (after penalties), `kl` (the sum),
- *   `klCoef`, and a list for the tokens each of `logProbs`, `referenceLogProbs`, `tokenKls`, `tokenRewards`.
+ *   `klCoef`, and a list for the tokens each of `completionIds`, `logProbs`, `referenceLogProbs`, `tokenKls`, `tokenRewards`.
  */
 export class RLHFEnv extends TextEnv<AskedQuery> {
   /** What rewards the texts. */
@@ -214,7 +214,8 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
     const end: EndOfText = { prompt, completion, finishReason: finishReason!, generatedTokens };
     return this.rewarder.scores([end]).then(([scores]) => {
       if (observed === 0) return { reward: scores!.score, info: { ...scores } };
-      const { rewards, info } = this.rewarder.rewardOf(scores!, this.#logProbs, this.#referenceLogProbs);
+      const ids = episode.completionIds.slice();
+      const { rewards, info } = this.rewarder.rewardOf(scores!, ids, this.#logProbs, this.#referenceLogProbs);
       this.rewarder.adapt([info['kl'] as number]);
       return { reward: rewards.at(-1)!, info };
     });

@@ -1,0 +1,146 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { applyLora, fromConfig, fromPretrained, loadLora } from '../../src/lm/index.ts';
+import { type CollectedEpisode, LMActorNetwork, LMCriticNetwork } from '../../src/rl/index.ts';
+import { trainAgent } from '../../src/trainer/index.ts';
+import { rlhfMetrics } from '../../src/trainer/rlhf-metrics.ts';
+import { tokenizer } from '../rl/token-agents.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gymformer-rlhf-run-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const model = () =>
+  fromConfig(
+    { model_type: 'gpt2', vocab_size: tokenizer.vocabSize, n_positions: 24, n_embd: 32, n_layer: 2, n_head: 2 },
+    { seed: 1 },
+  );
+const envOptions = {
+  tokenizer,
+  dataset: ['ab', 'c', 'defg', 'hhh'],
+  // The share of 'a'.
+  reward: (completion: string) => (completion.split('a').length - 1) / 10,
+  klCoef: 0.05,
+  maxGeneration: 10,
+};
+const common = { envName: 'RLHFEnv-v0', envOptions, numEnvs: 16, updateInterval: 32, seed: 3 } as const;
+const ppoConfig = { lrActor: 3e-3, gamma: 1, updateEpochs: 2, entropyCoef: 0, valueClip: 0.2, minibatchSize: 16 };
+const lines = (path: string): Record<string, unknown>[] =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('trainAgent in RLHFEnv-v0', () => {
+  test('raises the score, pays for it in divergence, and writes both down, token by token', async () => {
+    const actor = new LMActorNetwork(model());
+    const critic = new LMCriticNetwork(actor.model, { seed: 1 });
+    const runDirectory = join(folder, 'ppo');
+    await trainAgent({ ...common, actor, critic, ppoConfig, maxEpisodes: 32 * 15, runDirectory });
+
+    const metrics = lines(join(runDirectory, 'metrics.jsonl')) as Record<string, number>[];
+    const [first, last] = [metrics[0]!, metrics.at(-1)!];
+    expect(first['kl']).toBeCloseTo(0, 3);
+    expect(last['scores']).toBeGreaterThan(first['scores']! + 0.2);
+    expect(last['kl']).toBeGreaterThan(0.5);
+    for (const row of metrics) {
+      expect(row['rlhfReward']).toBeCloseTo(row['scores']! + row['nonScoreReward']!, 9);
+      expect(row['nonScoreReward']).toBeCloseTo(-0.05 * row['kl']!, 9);
+      expect(row['episodicReturn']).not.toBeNull();
+    }
+    for (const name of [
+      'klPerToken',
+      'klCoef',
+      'scoreDeviation',
+      'sequenceEntropy',
+      'eosTokens',
+      'ratio',
+      'valueClipFraction',
+    ]) {
+      expect(last, name).toHaveProperty(name, expect.any(Number));
+    }
+
+    const completions = lines(join(runDirectory, 'completions.jsonl'));
+    expect(completions).toHaveLength(32 * 15);
+    for (const row of completions.slice(-20)) {
+      const tokens = row['tokens'] as number;
+      const sums = ['tokenKls', 'tokenRewards'].map((name) => {
+        const values = row[name] as number[];
+        expect(values).toHaveLength(tokens);
+        return values.reduce((sum, value) => sum + value, 0);
+      });
+      expect(sums[0]).toBeCloseTo(row['kl'] as number, 4);
+      expect(sums[1]).toBeCloseTo(row['return'] as number, 4);
+      expect(tokenizer.decode((row['completionIds'] as number[]).filter((id) => id !== tokenizer.eosTokenId))).toBe(
+        row['completion'],
+      );
+    }
+  });
+
+  test('adapters are trained and saved alone; one trunk is policy, critic and reference', async () => {
+    const actor = new LMActorNetwork(model());
+    applyLora(actor.model, { r: 4, targetModules: 'all-linear' }, { seed: 1 });
+    const critic = new LMCriticNetwork(actor.model, { seed: 1 });
+    const base = actor.model.namedParameters().get('transformer.h.0.mlp.c_fc.weight')!.storage.data.slice();
+    const { checkpoint, metrics } = await trainAgent({
+      ...common,
+      envOptions: { ...envOptions, refModel: 'adapters-off', klCoef: { initial: 0.05, target: 1e-3, horizon: 64 } },
+      actor,
+      critic,
+      ppoConfig: { ...ppoConfig, lrActor: 1e-2 },
+      maxEpisodes: 96,
+      runDirectory: join(folder, 'lora'),
+    });
+    expect(actor.model.namedParameters().get('transformer.h.0.mlp.c_fc.weight')!.storage.data).toEqual(base);
+    expect(metrics[0]!['kl']).toBeCloseTo(0, 3);
+    expect(metrics[2]!['kl']).toBeGreaterThan(0.01);
+    // Grown by 0.2 * 32 / 64 after the second rollout, which diverged by far more than the target.
+    expect(metrics[2]!['klCoef']! / metrics[1]!['klCoef']!).toBeCloseTo(1.1, 6);
+    const opened = model();
+    await loadLora(opened, checkpoint);
+    expect(opened.stateDict()).toEqual(actor.model.stateDict());
+  });
+
+  test('critic-free algorithms learn from the same rewards', async () => {
+    for (const name of ['grpo', 'rloo', 'reinforce'] as const) {
+      const { metrics, checkpoint } = await trainAgent({
+        ...common,
+        actor: new LMActorNetwork(model()),
+        algorithm: { name, learningRate: 1e-3 },
+        maxEpisodes: 64,
+        runDirectory: join(folder, name),
+      });
+      expect(metrics.map((row) => Object.hasOwn(row, 'kl'))).toEqual([true, true]);
+      await fromPretrained(checkpoint);
+    }
+  });
+});
+
+test('metrics are what TRL calls them', () => {
+  const episode = (info: Record<string, unknown>, total: number, length: number): CollectedEpisode => ({
+    return: total,
+    length,
+    info,
+    envIndex: 0,
+    terminated: true,
+    group: 0,
+    seed: 0,
+    firstRow: 0,
+  });
+  const first = { rawReward: 1, score: 1, kl: 2, klCoef: 0.1, logProbs: [-1, -2], finishReason: 'eos' };
+  const second = { rawReward: 4, score: 3, kl: 4, klCoef: 0.1, logProbs: [-3], finishReason: 'length' };
+  expect(rlhfMetrics([episode(first, 0.8, 2), episode(second, 2.6, 1)])).toEqual({
+    scores: 2,
+    scoreDeviation: 1,
+    rlhfReward: expect.closeTo(1.7, 12),
+    eosTokens: 1,
+    kl: 3,
+    klPerToken: 2,
+    klCoef: 0.1,
+    nonScoreReward: expect.closeTo(-0.3, 12),
+    sequenceEntropy: 3,
+  });
+  expect(rlhfMetrics([episode({ rawReward: 1, score: 1, finishReason: 'eos' }, 1, 1)])).not.toHaveProperty('kl');
+  expect(rlhfMetrics([episode({ correct: true }, 1, 1)])).toEqual({});
+});
