@@ -70,6 +70,7 @@ export {
   SequenceClassifier,
 } from './models/index.ts';
 export {
+  classifierFromCausalLM,
   classifierFromConfig,
   classifierFromPretrained,
   type ClassifierOptions,

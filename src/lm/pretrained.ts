@@ -80,15 +80,36 @@ export async function classifierFromPretrained(
   const missing = await readWeights(model, folder, new Set(['score.weight']));
   if (missing.has('score.weight')) {
     if (options.freshHead === false) throw new ModelError(`'${folder}' has no head that scores texts (score.weight)`);
-    const { data } = model.score.weight.storage;
-    defaultRng(options.seed).fillNormal(data);
-    for (let i = 0; i < data.length; i++) data[i]! *= config.initializerRange;
+    drawHead(model, options);
   }
   return model;
 }
 
+/** A head as transformers initialises one, the same for a seed whatever else there is. */
+function drawHead({ score, config }: SequenceClassifier, { seed }: ClassifierOptions): void {
+  const { data } = score.weight.storage;
+  defaultRng(seed).fillNormal(data);
+  for (let i = 0; i < data.length; i++) data[i]! *= config.initializerRange;
+}
+
+/**
+ * A classifier with a copy of a language model's Transformer and a fresh head.
+ *
+ * @throws ModelError if the model has adapters
+ */
+export function classifierFromCausalLM(model: CausalLM, options: ClassifierOptions = {}): SequenceClassifier {
+  if ([...model.namedParameters().keys()].some((name) => /\.lora_[AB]\./.test(name))) {
+    throw new ModelError('this model has adapters: merge them first (mergeLora)');
+  }
+  const config = readConfig(withLabels(model.config.raw, options));
+  const classifier = uninitialized(() => createClassifier(config, defaultRng(0)));
+  classifier.loadStateDict(model.stateDict(), { strict: false });
+  drawHead(classifier, options);
+  return classifier;
+}
+
 /** The folder of a model that may have to be downloaded first. */
-export async function modelFolder(source: string, download: DownloadOptions): Promise<string> {
+export async function modelFolder(source: string, download: DownloadOptions = {}): Promise<string> {
   const found = await stat(source).catch(() => undefined);
   if (found?.isDirectory()) return source;
   if (found !== undefined) throw new ModelError(`'${source}' is a file: give the folder it is in`);

@@ -1,13 +1,13 @@
 // A reward model: a text's worth as one number, by a Transformer with a head of one output on the text's last token.
 
-import { compile, type Compiled } from '../runtime/index.ts';
-import { tensor, type Tensor } from '../tensor/index.ts';
+import { compile } from '../runtime/index.ts';
+import type { Tensor } from '../tensor/index.ts';
 import type { ChatMessage } from './chat.ts';
 import type { DownloadOptions } from './hub.ts';
+import { overLengths, type RowModel } from './length-batches.ts';
 import { ModelError } from './models/config.ts';
 import type { SequenceClassifier } from './models/sequence-classifier.ts';
 import { classifierFromPretrained, modelFolder, type SaveOptions, savePretrained } from './pretrained.ts';
-import { padRows } from './token-batch.ts';
 import { Tokenizer } from './tokenizer.ts';
 
 /** What can be scored: a text, a conversation, or token ids. */
@@ -57,7 +57,7 @@ export class RewardModel {
   readonly padTokenId: number | undefined;
   readonly #batchSize: number;
   readonly #truncationSide: 'left' | 'right' | undefined;
-  readonly #scores: Compiled<[Tensor, Tensor], Tensor>;
+  readonly #scores: RowModel;
   #bias: number;
 
   /**
@@ -103,7 +103,7 @@ export class RewardModel {
     this.#scores = compile(
       (ids: Tensor, lengths: Tensor) => {
         model.eval();
-        return model.forward(ids, lengths).reshape([lengths.size]);
+        return model.forward(ids, lengths);
       },
       { maxPrograms: 32 },
     );
@@ -124,20 +124,9 @@ export class RewardModel {
    */
   async score(inputs: readonly RewardInput[]): Promise<Float64Array> {
     const rows = inputs.map((input, i) => this.#fitting(this.encode(input), i));
-    const order = rows.map((_, i) => i).sort((a, b) => rows[a]!.length - rows[b]!.length);
-    const scores = new Float64Array(rows.length);
-    for (let start = 0; start < order.length; start += this.#batchSize) {
-      const batch = order.slice(start, start + this.#batchSize);
-      const { maxPositions } = this.model.config;
-      const time = Math.min(maxPositions, roundedLength(rows[batch.at(-1)!]!.length));
-      const size = Math.min(this.#batchSize, 2 ** Math.ceil(Math.log2(batch.length)));
-      const filled = Array.from({ length: size }, (_, i) => rows[batch[i] ?? batch[0]!]!);
-      const { ids, lengths, shape } = padRows(filled, this.padTokenId ?? 0, { padding: 'maxLength', maxLength: time });
-      const found = await this.#scores.async(tensor(ids, { shape }), tensor(lengths));
-      const values = found.dataSync();
-      for (const [i, row] of batch.entries()) scores[row] = values[i]! + this.#bias;
-    }
-    return scores;
+    const { maxPositions } = this.model.config;
+    const found = await overLengths(this.#scores, rows, { batchSize: this.#batchSize, maxPositions });
+    return Float64Array.from(found, ([score]) => score! + this.#bias);
   }
 
   /** The tokens of which the last is scored. @throws RangeError for ids that the model does not know */
@@ -227,12 +216,6 @@ export class RewardModel {
 
 function isConversation(input: readonly ChatMessage[] | ArrayLike<number>): input is readonly ChatMessage[] {
   return typeof input[0] === 'object';
-}
-
-/** Few lengths, so that few programs are compiled. */
-function roundedLength(length: number): number {
-  const step = length <= 128 ? 16 : length <= 512 ? 64 : 256;
-  return step * Math.ceil(length / step);
 }
 
 function biasOf(config: Readonly<Record<string, unknown>>): number {

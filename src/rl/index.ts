@@ -28,3 +28,11 @@ export { RLOO, type RLOOConfig } from './rloo.ts';
 export type { EpisodeRollout } from './step-recorder.ts';
 export { TokenPolicy, type TokenPolicyOptions, type TokenRollout } from './token-policy.ts';
 export { TokenSlots } from './token-slots.ts';
+export {
+  ABSENT,
+  centeringLoss,
+  dpoLoss,
+  type DpoLossOptions,
+  type DpoRows,
+  preferenceLoss,
+} from './preference-loss.ts';

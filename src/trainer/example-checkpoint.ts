@@ -41,7 +41,7 @@ const schema = z.strictObject({
   gymformer: z.string(),
   seed: count,
   /** What decides which rows a step is made of; a run that goes on must agree. */
-  plan: z.record(z.string(), z.union([z.number(), z.boolean()])),
+  plan: z.record(z.string(), z.union([z.number(), z.boolean(), z.string()])),
   step: count,
   /** Tokens read so far. */
   tokens: count,

@@ -42,7 +42,7 @@ export interface ExampleTask<Row extends Sized> {
   /** What config.json says besides the settings. */
   readonly config: object;
   /** What a checkpoint needs to know besides. */
-  readonly extra?: ExampleState['extra'];
+  readonly extra?: Readonly<Record<string, number[]>>;
   /** Whether the weights of the best evaluation are those to end with. Default false. */
   readonly keepBest?: boolean;
   /** Evaluations without a loss that is lower than the best by more than `threshold`, after which a run ends. */

@@ -39,11 +39,13 @@ export function resolveExampleOptions(
   tokenizer: { readonly vocabSize: number },
   seed: number,
 ): ExampleSettings {
-  const { epochs, maxSteps, testSize, evalDataset, evalInterval, saveInterval } = given;
+  const { epochs, maxSteps, evalDataset, evalInterval, saveInterval } = given;
+  // 0 stands for none.
+  const { testSize = evalDataset === undefined ? defaultTestSize : 0 } = given;
   if (epochs !== undefined && maxSteps !== undefined) {
     throw new TypeError('give epochs or maxSteps, not both: only one can end a run');
   }
-  if (testSize !== undefined && evalDataset !== undefined) {
+  if (testSize && evalDataset !== undefined) {
     throw new TypeError('give evalDataset or testSize, not both: one says what to evaluate on');
   }
   if (tokenizer.vocabSize > vocabSize) {
@@ -66,7 +68,7 @@ export function resolveExampleOptions(
     weightDecay: given.weightDecay ?? defaults.weightDecay,
     maxGradNorm: given.maxGradNorm === undefined ? 1 : given.maxGradNorm,
     maxLength,
-    testSize: evalDataset === undefined ? (testSize ?? defaultTestSize) : undefined,
+    testSize: testSize === 0 ? undefined : testSize,
     evalInterval,
     saveInterval,
     seed,

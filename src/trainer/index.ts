@@ -31,6 +31,7 @@ export type {
   ExampleResult,
   ExampleStoppedBy,
 } from './example-options.ts';
+export { type RewardResult, trainReward, type TrainRewardOptions } from './reward.ts';
 export { type SftResult, trainSft, type TrainSftOptions } from './sft.ts';
 export type { SftFormat } from './sft-data.ts';
 export type { TextAlgorithm, TextCallbacks, TrainTextOptions, TrainTextResult } from './text-run.ts';

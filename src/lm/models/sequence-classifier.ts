@@ -18,6 +18,11 @@ export abstract class SequenceClassifier extends PretrainedModel {
    * @throws Error if there are several rows, no lengths, and the model has no padding token.
    */
   forward(ids: Tensor, lengths?: Tensor): Tensor {
+    return this.score.forward(this.lastHidden(ids, lengths));
+  }
+
+  /** What the head reads: the vector of each text's last token, `[batch, hiddenSize]`. Else as {@link forward}. */
+  lastHidden(ids: Tensor, lengths?: Tensor): Tensor {
     const { padTokenId, hiddenSize } = this.config;
     const [batch, time] = ids.shape as [number, number];
     const rows = this.hidden(ids).reshape([batch * time, hiddenSize]);
@@ -33,7 +38,7 @@ export abstract class SequenceClassifier extends PretrainedModel {
         'a classifier of several texts needs their lengths, or a padding token (pad_token_id) in its config.json',
       );
     }
-    return this.score.forward(rows.take(last.add(arange(batch).mul(time))));
+    return rows.take(last.add(arange(batch).mul(time)));
   }
 }
 

@@ -1,0 +1,142 @@
+// Training a reward model, as a task for a run over a dataset.
+
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { mergeLora, LoraLinear, RewardModel } from '../lm/index.ts';
+import { saveModel } from './example-checkpoint.ts';
+import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
+import { bucketLengths, microbatches } from './length-buckets.ts';
+import type { TrainRewardOptions } from './reward.ts';
+import type { Comparison, PreferenceSplit } from './reward-data.ts';
+import { RewardLoss } from './reward-loss.ts';
+import { RewardMetrics } from './reward-metrics.ts';
+import type { RewardSettings } from './reward-settings.ts';
+
+/** Scoring the best of several texts highest. */
+export class RewardTask implements ExampleTask<Comparison> {
+  readonly kind = 'reward';
+  readonly model: RewardModel['model'];
+  readonly rows: readonly Comparison[];
+  readonly evalRows: readonly Comparison[];
+  readonly lengths: readonly number[];
+  readonly plan: ExampleTask<Comparison>['plan'];
+  readonly config: object;
+  readonly extra: { readonly bias: number[] };
+  readonly keepBest: boolean;
+  readonly stopping: ExampleTask<Comparison>['stopping'];
+  readonly dryRun: boolean;
+  /** Where the finished model was saved; null in a dry run. */
+  modelPath: string | null = null;
+  readonly #reward: RewardModel;
+  readonly #settings: RewardSettings;
+  readonly #options: TrainRewardOptions;
+  readonly #loss: RewardLoss;
+
+  /** @param reward with the layers frozen that are not trained */
+  constructor(
+    reward: RewardModel,
+    { train, test }: PreferenceSplit<Comparison>,
+    settings: RewardSettings,
+    options: TrainRewardOptions,
+  ) {
+    const { batchSize, gradientAccumulation, maxLength, patience, threshold, dryRun } = settings;
+    const rows = [...train, ...test];
+    this.model = reward.model;
+    this.rows = train;
+    this.evalRows = test;
+    // A head alone sees no lengths.
+    const longest = Math.max(...rows.map(({ length }) => length));
+    this.lengths = settings.train === 'head' ? [longest] : bucketLengths(rows, maxLength);
+    this.plan = planOf(train, settings);
+    this.config = { dataset: sourceName(options.datasetsPath), evalDataset: sourceName(options.evalDataset) };
+    this.extra = { bias: [reward.bias] };
+    this.keepBest = test.length > 0;
+    this.stopping = patience === null ? undefined : { patience, threshold };
+    this.dryRun = dryRun;
+    this.#reward = reward;
+    this.#settings = settings;
+    this.#options = options;
+    this.#loss = new RewardLoss(reward.model, {
+      batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
+      numCandidates: Math.max(...rows.map(({ candidates }) => candidates.length)),
+      lengths: this.lengths,
+      accumulate: gradientAccumulation > 1,
+      centerRewardsCoefficient: settings.centerRewardsCoefficient,
+      bias: reward.bias,
+    });
+  }
+
+  /** To be called before anything else: what never changes in the run is computed once. */
+  async prepare(): Promise<void> {
+    if (this.#settings.train === 'head') await this.#loss.prepare([...this.rows, ...this.evalRows]);
+  }
+
+  async learn(rows: readonly Comparison[]): Promise<{ metrics: ExampleMetrics; tokens: number }> {
+    const metrics = new RewardMetrics();
+    let loss = 0;
+    let tokens = 0;
+    for (const batch of microbatches(rows, this.#settings.batchSize)) {
+      const found = await this.#loss.learn(batch, 1 / rows.length);
+      loss += found.loss;
+      metrics.add(batch, found.rewards);
+      for (const { candidates } of batch) for (const ids of candidates) tokens += ids.length;
+    }
+    return { metrics: metrics.means(loss), tokens };
+  }
+
+  async evaluate(rows: readonly Comparison[]): Promise<ExampleMetrics> {
+    const metrics = new RewardMetrics();
+    let loss = 0;
+    for (const batch of microbatches(rows, this.#settings.batchSize)) {
+      const found = await this.#loss.score(batch, 1 / rows.length);
+      loss += found.loss;
+      metrics.add(batch, found.rewards);
+    }
+    return metrics.means(loss);
+  }
+
+  async saveModel(folder: string): Promise<void> {
+    if (this.#settings.train === 'lora') await saveModel(this.model, this.#reward.tokenizer, folder);
+    else await this.#reward.savePretrained(folder);
+  }
+
+  /** Adds adapters to the weights, normalises the rewards, and saves the model. */
+  async finish(directory: string | null): Promise<object> {
+    if (this.model.modules().some((module) => module instanceof LoraLinear)) {
+      mergeLora(this.model);
+      this.#reward.dispose();
+    }
+    this.model.unfreeze();
+    const { normalizeAfter } = this.#settings;
+    if (normalizeAfter) await this.#reward.normalize(referenceSample(this.rows, this.#settings));
+    if (this.dryRun) return {};
+    this.modelPath =
+      this.#options.rewardModelPath ?? join(directory ?? 'models', directory === null ? 'reward' : 'model');
+    await this.#reward.savePretrained(this.modelPath);
+    return { rewardModel: this.modelPath };
+  }
+
+  dispose(): void {
+    this.#loss.dispose();
+  }
+}
+
+/** The texts on which rewards are normalised: those of the first comparisons, evenly over the dataset. */
+export function referenceSample(rows: readonly Comparison[], { normalizeSamples }: RewardSettings): Int32Array[] {
+  const texts = rows.flatMap(({ candidates }) => candidates);
+  const step = Math.max(1, texts.length / normalizeSamples);
+  return Array.from({ length: Math.min(texts.length, normalizeSamples) }, (_, i) => texts[Math.floor(i * step)]!);
+}
+
+/** What a run that goes on must agree with; it tells datasets apart. */
+export function planOf(rows: readonly Comparison[], settings: RewardSettings): ExampleTask<Comparison>['plan'] {
+  const { batchSize, gradientAccumulation, maxLength, seed, train } = settings;
+  let check = 0;
+  for (const { candidates, best, margin } of rows) {
+    check = crc32(`${best} ${margin}`, check);
+    for (const { buffer, byteOffset, byteLength } of candidates) {
+      check = crc32(new Uint8Array(buffer, byteOffset, byteLength), check);
+    }
+  }
+  return { batchSize, gradientAccumulation, maxLength, seed, train, examples: rows.length, crc32: check };
+}
