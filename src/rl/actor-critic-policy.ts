@@ -21,15 +21,15 @@ export interface ActorCriticPolicyOptions {
   readonly actionSpace: Space;
   /** Observations to action scores. */
   readonly actor: Network;
-  /** Observations to values, `[batch, 1]` or `[batch]`. It may share parameters with the actor. */
-  readonly critic: Network;
+  /** Observations to values, `[batch, 1]` or `[batch]`. It may share parameters with the actor. Needed by PPO only. */
+  readonly critic?: Network | undefined;
 }
 
 /** The policy for observations of fixed size: each is flattened into one row of float32. */
 export class ActorCriticPolicy extends Module implements Policy<Rollout>, EpisodicPolicy<EpisodeRollout> {
   readonly threads = 1;
   readonly actor: Network;
-  readonly critic: Network;
+  readonly critic: Network | undefined;
   readonly head: ActionHead;
   /** How many numbers one observation has, flattened. */
   readonly observationSize: number;
@@ -165,7 +165,8 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout>, Episod
   }
 
   evaluateLayout([observations, actions]: readonly Tensor[]): Evaluation {
-    return this.evaluate(observations!, actions!);
+    if (this.critic !== undefined) return this.evaluate(observations!, actions!);
+    return this.#evaluateActor(observations!, actions!);
   }
 
   stateValues(rollout: Rollout): StateValues {
@@ -186,14 +187,18 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout>, Episod
     return { values, nextValues };
   }
 
-  /** Builds the graph of what this policy says of observations `[batch, observationSize]` and the actions taken. */
+  /**
+   * Builds the graph of what this policy says of observations `[batch, observationSize]` and the actions taken.
+   *
+   * @throws Error if there is no critic
+   */
   evaluate(observations: Tensor, actions: Tensor): Evaluation & { readonly values: Tensor } {
+    return { ...this.#evaluateActor(observations, actions), values: this.#values(observations) };
+  }
+
+  #evaluateActor(observations: Tensor, actions: Tensor): Omit<Evaluation, 'values'> {
     const distribution = this.head.distribution(this.#scores(observations));
-    return {
-      logProbs: distribution.logProb(actions),
-      entropies: distribution.entropy(),
-      values: this.#values(observations),
-    };
+    return { logProbs: distribution.logProb(actions), entropies: distribution.entropy() };
   }
 
   #scores(observations: Tensor): Tensor {
@@ -203,6 +208,7 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout>, Episod
   }
 
   #values(observations: Tensor): Tensor {
+    if (this.critic === undefined) throw new Error('this policy has no critic, which PPO needs: give it one');
     const values = this.critic.forward(observations);
     const rows = observations.shape[0]!;
     expectShape('critic', values, values.rank === 1 ? [rows] : [rows, 1]);

@@ -1,6 +1,7 @@
 // Collecting whole episodes: many environments at once, each free slot beginning the next episode. Groups of episodes may begin
 // from one seed, so that how they end can be compared.
 
+import { EnvError } from '../env/errors.ts';
 import type { Env, Info, MaybePromise, ResetResult } from '../env/index.ts';
 import type { Generator } from '../random/index.ts';
 import { giveTurn, turnIsDue } from './event-loop.ts';
@@ -37,6 +38,8 @@ export interface EpisodeRecorder<R extends EpisodeSteps> {
 export interface RolloutJudge<R extends EpisodeSteps> {
   /** The rollout with its rewards. `adapt`: whether coefficients adapt to what was seen. */
   judged(rollout: R, options: { readonly adapt: boolean }): Promise<R>;
+  /** What changes as it rewards, for checkpoints: plain data. */
+  state: unknown;
 }
 
 /** A policy that can be collected episode by episode. */
@@ -98,6 +101,15 @@ export class EpisodeCollector<R extends EpisodeSteps> {
     this.#generator = generator;
     this.#seeds = seeds;
     this.#judge = policy.judge?.(envs) ?? null;
+  }
+
+  /** The state of what rewards episodes after they were played, for checkpoints; undefined if there is no such thing. */
+  get judgeState(): unknown {
+    return this.#judge?.state;
+  }
+
+  set judgeState(state: unknown) {
+    if (this.#judge !== null) this.#judge.state = state;
   }
 
   /**
@@ -171,6 +183,11 @@ export class EpisodeCollector<R extends EpisodeSteps> {
           const answer = answers[index]!;
           if (answer === null) return null;
           const [observation, reward, terminated, truncated, info] = answer;
+          if (!Number.isFinite(reward)) {
+            throw new EnvError(
+              `${slot.env}: step gave a reward of ${String(reward)}, but rewards must be finite numbers`,
+            );
+          }
           slot.observation = observation;
           slot.rewards.push(reward);
           if (!terminated && !truncated) return null;

@@ -20,7 +20,15 @@ export function judgeOf(envs: readonly Env[], policy: PlayingPolicy): RolloutJud
   for (const env of envs) checkWrappers(env);
   // The environments are alike, so the first one's rewarder speaks for all: one reference, one coefficient.
   first.connect(policy);
-  return { judged: (rollout, { adapt }) => judged(rollout, first, adapt) };
+  return {
+    judged: (rollout, { adapt }) => judged(rollout, first, adapt),
+    get state() {
+      return first.state;
+    },
+    set state(state) {
+      first.state = state;
+    },
+  };
 }
 
 async function judged(rollout: TokenRollout, rewarder: EpisodeRewarder, adapt: boolean): Promise<TokenRollout> {

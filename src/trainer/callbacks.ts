@@ -44,22 +44,29 @@ export interface EpisodeEnd {
 /** The step of a vector environment, row by row as the environments stand in it. */
 export type StepEvent = Parameters<StepListener>[0];
 
-/** What to call when. All are optional; those that may take time may return a promise. */
-export interface TrainCallbacks {
+/**
+ * What to call when. All are optional; those that may take time may return a promise. `R` is what is learned from, `M` what an update
+ * tells, `E` what is told of an episode.
+ */
+export interface RunCallbacks<R, M, E extends EpisodeEnd = EpisodeEnd> {
   /** Before experience is collected. */
   onRolloutStart?(progress: TrainProgress): MaybePromise<CallbackAnswer>;
   /** After it was. */
-  onRolloutEnd?(progress: TrainProgress, rollout: Rollout): MaybePromise<CallbackAnswer>;
+  onRolloutEnd?(progress: TrainProgress, rollout: R): MaybePromise<CallbackAnswer>;
   /** Before the policy is improved. */
   onUpdateStart?(progress: TrainProgress): MaybePromise<CallbackAnswer>;
   /** After it was. */
-  onUpdateEnd?(progress: TrainProgress, metrics: PPOMetrics): MaybePromise<CallbackAnswer>;
+  onUpdateEnd?(progress: TrainProgress, metrics: M): MaybePromise<CallbackAnswer>;
   /** After the step with which an episode ended. */
-  onEpisodeEnd?(episode: EpisodeEnd): CallbackAnswer;
-  /** After every step. Its arrays are only good until it returns. */
-  onStep?(step: StepEvent): CallbackAnswer;
+  onEpisodeEnd?(episode: E): CallbackAnswer;
   /** After a checkpoint was written. */
   onCheckpoint?(path: string, progress: TrainProgress): MaybePromise<CallbackAnswer>;
+}
+
+/** {@link RunCallbacks} of a run with PPO. */
+export interface TrainCallbacks extends RunCallbacks<Rollout, PPOMetrics> {
+  /** After every step. Its arrays are only good until it returns. */
+  onStep?(step: StepEvent): CallbackAnswer;
 }
 
 /**

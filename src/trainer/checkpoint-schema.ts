@@ -21,7 +21,8 @@ const seedSequence = z.strictObject({
   childrenSpawned: count,
 });
 
-const generatorState = z.strictObject({
+/** The state of a random stream. */
+export const generatorState = z.strictObject({
   bitGenerator: z.literal('PCG64'),
   state: z.strictObject({ state: z.string().regex(/^\d+$/), inc: z.string().regex(/^\d+$/) }),
   hasUint32: z.union([z.literal(0), z.literal(1)]),
@@ -67,9 +68,11 @@ export const trainerSchema = z.strictObject({
   }),
   observationSpace: spaceSchema,
   actionSpace: spaceSchema,
-  /** The resolved PPOConfig. */
+  /** What it was trained with; without it, PPO. */
+  algorithm: z.enum(['ppo', 'grpo', 'rloo', 'reinforce']).optional(),
+  /** The algorithm's settings: for PPO, the resolved PPOConfig. */
   ppoConfig: z.record(z.string(), z.union([finite, z.string(), z.boolean(), z.null()])),
-  /** How to build our own networks again; null for others, which `loadPPOAgent` must then be given. */
+  /** How to build our own networks again; null for others, which `loadPPOAgent` must then be given, and for a critic that there is not. */
   networks: z.strictObject({ actor: network.nullable(), critic: network.nullable() }),
   counters: counters.nullable(),
   random: z

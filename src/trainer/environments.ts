@@ -4,6 +4,7 @@ import {
   Box,
   Env,
   findSpec,
+  make,
   type MakeOptions,
   makeVec,
   SyncVectorEnv,
@@ -42,9 +43,48 @@ export interface Environments {
   close(): Promise<void>;
 }
 
+/** Environments that are stepped one by one. */
+export interface SingleEnvironments extends Omit<Environments, 'vectorEnv'> {
+  readonly envs: readonly Env[];
+}
+
+/** How one environment is made, and what it is called. */
+interface Source extends Pick<Environments, 'id' | 'options'> {
+  makeOne(): Env;
+  /** Whether the environment belongs to the caller, who closes it. */
+  readonly isBorrowed: boolean;
+}
+
 /** Makes the vector environment. Throws if options contradict each other, and what `make` throws. */
 export function makeEnvironments(options: EnvironmentOptions): Environments {
-  const { envName, env, envOptions = {}, numEnvs, maxTimesteps } = options;
+  const { id, options: kwargs, makeOne, isBorrowed } = sourceOf(options);
+  const { numEnvs } = options;
+  if (id !== null) {
+    const vectorEnv: VectorEnv = makeVec(findSpec(id), { ...kwargs, numEnvs });
+    return { vectorEnv, name: id, id, options: kwargs, close: async () => vectorEnv.close() };
+  }
+  const vectorEnv = new SyncVectorEnv(Array.from({ length: numEnvs }, () => makeOne));
+  const close = async (): Promise<void> => {
+    if (!isBorrowed) await vectorEnv.close();
+  };
+  return { vectorEnv: vectorEnv as VectorEnv, name: nameOf(vectorEnv.envs[0]!), id, options: kwargs, close };
+}
+
+/** As {@link makeEnvironments}, one by one. */
+export function makeSingleEnvironments(options: EnvironmentOptions): SingleEnvironments {
+  const { id, options: kwargs, makeOne, isBorrowed } = sourceOf(options);
+  const envs = Array.from({ length: options.numEnvs }, makeOne);
+  const close = async (): Promise<void> => {
+    if (!isBorrowed) await Promise.all(envs.map((env) => env.close()));
+  };
+  return { envs, name: id ?? nameOf(envs[0]!), id, options: kwargs, close };
+}
+
+function nameOf(env: Env): string {
+  return env.spec?.id ?? env.unwrapped.constructor.name;
+}
+
+function sourceOf({ envName, env, envOptions = {}, numEnvs, maxTimesteps }: EnvironmentOptions): Source {
   if ((envName === undefined) === (env === undefined)) {
     throw new TypeError(
       `give envName (an id) or env (an environment, or a function that makes one), not ${env ? 'both' : 'neither'}`,
@@ -56,28 +96,21 @@ export function makeEnvironments(options: EnvironmentOptions): Environments {
     const spec = findSpec(envName);
     const own = envOptions.maxEpisodeSteps ?? spec.maxEpisodeSteps ?? -1;
     const limit = maxTimesteps === undefined ? own : own === -1 ? maxTimesteps : Math.min(own, maxTimesteps);
-    const kwargs = { ...envOptions, ...(limit === (spec.maxEpisodeSteps ?? -1) ? {} : { maxEpisodeSteps: limit }) };
-    const vectorEnv: VectorEnv = makeVec(spec, { ...kwargs, numEnvs });
-    return { vectorEnv, name: spec.id, id: spec.id, options: kwargs, close: async () => vectorEnv.close() };
+    const options = { ...envOptions, ...(limit === (spec.maxEpisodeSteps ?? -1) ? {} : { maxEpisodeSteps: limit }) };
+    return { id: spec.id, options, makeOne: () => make(spec, options), isBorrowed: false };
   }
   if (Object.keys(envOptions).length > 0) {
     throw new TypeError('envOptions go with envName; an environment that is passed as env has its arguments already');
   }
-  const isInstance = env instanceof Env;
-  if (isInstance && numEnvs !== 1) {
+  const isBorrowed = env instanceof Env;
+  if (isBorrowed && numEnvs !== 1) {
     throw new RangeError(`numEnvs is ${numEnvs}, but one environment was given: pass a function that makes one`);
   }
   const makeOne = (): Env => {
-    const one = isInstance ? env : (env as () => Env)();
+    const one = isBorrowed ? env : (env as () => Env)();
     return maxTimesteps === undefined ? one : new TimeLimit(one, { maxEpisodeSteps: maxTimesteps });
   };
-  const vectorEnv = new SyncVectorEnv(Array.from({ length: numEnvs }, () => makeOne));
-  const [first] = vectorEnv.envs;
-  const name = first!.spec?.id ?? first!.unwrapped.constructor.name;
-  const close = async (): Promise<void> => {
-    if (!isInstance) await vectorEnv.close();
-  };
-  return { vectorEnv: vectorEnv as VectorEnv, name, id: null, options: {}, close };
+  return { id: null, options: {}, makeOne, isBorrowed };
 }
 
 /** The vector environment as the collector sees it. */

@@ -14,6 +14,16 @@ export class CheckpointError extends Error {
   }
 }
 
+/** What could be saved of a run that failed. */
+export interface Rescue {
+  /** The directory of the last good weights; '' if none could be saved. */
+  readonly checkpoint: string;
+  /** How to go on from it. */
+  readonly goOn: string;
+  /** Why the weights of this moment could not be saved, if so. */
+  readonly lost?: unknown;
+}
+
 /** A loss or the gradients' norm became NaN or infinite. The weights from before that are in `checkpoint`. */
 export class TrainingDivergedError extends Error {
   /** What is not finite, such as `policyLoss` or `gradNorm`. */
@@ -21,12 +31,35 @@ export class TrainingDivergedError extends Error {
   /** The directory of the last good weights. */
   readonly checkpoint: string;
 
-  constructor(cause: NonFiniteError, update: number, checkpoint: string) {
-    super(`Training diverged in update ${update}: ${cause.message}. The last good weights are saved in ${checkpoint}`, {
-      cause,
-    });
+  constructor(cause: NonFiniteError, update: number, rescue: Rescue) {
+    super(`Training diverged in update ${update}: ${cause.message}. ${describe(rescue)}`, { cause });
     this.name = 'TrainingDivergedError';
     this.metric = cause.metric;
-    this.checkpoint = checkpoint;
+    this.checkpoint = rescue.checkpoint;
   }
+}
+
+/**
+ * Something that training needs has failed: an environment, a reward function, a callback, the disk. Its error is the `cause`. The
+ * weights learned until then are in `checkpoint`.
+ */
+export class TrainingFailedError extends Error {
+  /** The directory of the last good weights; '' if none could be saved. */
+  readonly checkpoint: string;
+
+  constructor(cause: unknown, update: number, rescue: Rescue) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    super(`Training failed in update ${update}: ${message.replace(/\.$/, '')}. ${describe(rescue)}`, { cause });
+    this.name = 'TrainingFailedError';
+    this.checkpoint = rescue.checkpoint;
+  }
+}
+
+function describe({ checkpoint, goOn, lost }: Rescue): string {
+  if (lost === undefined && checkpoint === '') return 'This run saves nothing';
+  if (lost === undefined) return `The last good weights are saved in ${checkpoint}. ${goOn}`;
+  const why = `The weights could not be saved (${lost instanceof Error ? lost.message : String(lost)})`;
+  return checkpoint === ''
+    ? `${why}, and there is no earlier checkpoint`
+    : `${why}; ${checkpoint} is the last checkpoint. ${goOn}`;
 }

@@ -5,12 +5,11 @@ import type { PretrainedModel } from '../lm/index.ts';
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule, type StateDict } from '../nn/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
-import { TrainingDivergedError } from './errors.ts';
+import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
 import {
   type ExampleKind,
   type ExampleState,
   readExampleWeights,
-  trainedParameters,
   writeExampleCheckpoint,
 } from './example-checkpoint.ts';
 import type {
@@ -24,6 +23,7 @@ import type {
 import type { ExampleSettings } from './example-settings.ts';
 import { planEpoch, type Sized } from './length-buckets.ts';
 import { defaultRunDirectory, type MetricsRow, RunDirectory } from './run-directory.ts';
+import { trainedParameters } from './training-files.ts';
 
 /** Numbers by name, the loss among them. */
 export type ExampleMetrics = { readonly loss: number } & Readonly<Record<string, number>>;
@@ -103,6 +103,10 @@ export class ExampleRun<Row extends Sized> {
   #tokensBefore = 0;
   #started = performance.now();
   #modelFolder = '';
+  /** The step after which the last checkpoint was written. */
+  #savedAt = -1;
+  /** Steps that were taken before this run went on. */
+  #stepBefore = 0;
   #stop: Stop | undefined;
 
   constructor(task: ExampleTask<Row>, settings: ExampleSettings, options: ExampleRunOptions) {
@@ -127,6 +131,8 @@ export class ExampleRun<Row extends Sized> {
       this.#step = state.step;
       this.#tokens = state.tokens;
       this.#tokensBefore = state.tokens;
+      this.#stepBefore = state.step;
+      this.#savedAt = state.step;
       this.#trainLoss.push(...state.losses);
       this.#evaluations.push(...state.evaluations);
       this.#modelFolder = path;
@@ -137,12 +143,26 @@ export class ExampleRun<Row extends Sized> {
     this.#directory?.writeConfig(this.#config());
   }
 
+  /** @throws TrainingDivergedError or TrainingFailedError, once what was learned is saved */
   async train(): Promise<ExampleResult> {
-    const { evalInterval = this.#stepsPerEpoch, saveInterval } = this.#settings;
-    const { model, rows, lengths } = this.#task;
     this.#started = performance.now();
-    let savedAt = this.#options.resume === undefined ? -1 : this.#step;
-    this.#stop = this.#outOfPatience();
+    try {
+      this.#stop = this.#outOfPatience();
+      await this.#learnAll();
+      this.#stop ??= { by: this.#settings.maxSteps === undefined ? 'epochs' : 'maxSteps' };
+      if (this.#savedAt !== this.#step) await this.#save();
+      const { model } = this.#task;
+      if (this.#best !== undefined) model.loadStateDict(this.#best, { strict: false });
+      model.eval();
+      return await this.#finish(this.#stop);
+    } catch (error) {
+      throw await this.#rescued(error);
+    }
+  }
+
+  async #learnAll(): Promise<void> {
+    const { evalInterval = this.#stepsPerEpoch, saveInterval } = this.#settings;
+    const { rows, lengths } = this.#task;
     while (this.#step < this.#totalSteps && this.#stop === undefined) {
       const epoch = Math.floor(this.#step / this.#stepsPerEpoch);
       const steps = planEpoch(rows, this.#rowsPerStep, lengths, this.#epochStream(epoch));
@@ -152,19 +172,11 @@ export class ExampleRun<Row extends Sized> {
         const evaluation = last || this.#step % evalInterval === 0 ? await this.#evaluate() : undefined;
         await this.#note(metrics, evaluation);
         if (evaluation !== undefined) this.#stop ??= this.#outOfPatience();
-        if (saveInterval !== undefined && this.#step % saveInterval === 0) {
-          await this.#save();
-          savedAt = this.#step;
-        }
+        if (saveInterval !== undefined && this.#step % saveInterval === 0) await this.#save();
         if (this.#options.signal?.aborted) this.#stop ??= { by: 'signal' };
         if (last || this.#stop !== undefined) break;
       }
     }
-    this.#stop ??= { by: this.#settings.maxSteps === undefined ? 'epochs' : 'maxSteps' };
-    if (savedAt !== this.#step) await this.#save();
-    if (this.#best !== undefined) model.loadStateDict(this.#best, { strict: false });
-    model.eval();
-    return this.#finish(this.#stop);
   }
 
   close(): void {
@@ -188,9 +200,9 @@ export class ExampleRun<Row extends Sized> {
     if (gradientAccumulation > 1) this.#optimizer.zeroGrad();
     const { metrics, tokens } = await this.#task.learn(rows);
     const learningRate = this.#schedule();
-    if (!Number.isFinite(metrics.loss)) await this.#diverged('loss', metrics.loss);
+    if (!Number.isFinite(metrics.loss)) throw new NotFiniteError('loss', metrics.loss);
     const gradNorm = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY }).gradNorm!;
-    if (!Number.isFinite(gradNorm)) await this.#diverged('gradNorm', gradNorm);
+    if (!Number.isFinite(gradNorm)) throw new NotFiniteError('gradNorm', gradNorm);
     this.#step++;
     this.#tokens += tokens;
     this.#trainLoss.push(metrics.loss);
@@ -263,14 +275,31 @@ export class ExampleRun<Row extends Sized> {
     const saveModel = (folder: string): Promise<void> => this.#task.saveModel(folder);
     await writeExampleCheckpoint(path, { kind, model, optimizer: this.#optimizer, state, best: this.#best, saveModel });
     this.#modelFolder = path;
+    if (name.startsWith('step_')) this.#savedAt = this.#step;
     await this.#call('onCheckpoint', (callbacks) => callbacks.onCheckpoint?.(path, this.#progress()));
   }
 
-  async #diverged(metric: string, value: number): Promise<never> {
-    const error = new NotFiniteError(metric, value);
-    await this.#save();
-    this.#writeSummary('diverged', { stopReason: error.message });
-    throw new TrainingDivergedError(error, this.#step + 1, this.#modelFolder);
+  /** Saves what there is, and says where. A run that has learned nothing has nothing to save: its error is passed on as it is. */
+  async #rescued(error: unknown): Promise<unknown> {
+    const diverged = error instanceof NotFiniteError;
+    let lost: unknown;
+    if (this.#savedAt !== this.#step && (diverged || this.#step > this.#stepBefore)) {
+      try {
+        await this.#save();
+      } catch (reason) {
+        lost = this.#savedAt === this.#step ? undefined : reason;
+      }
+    }
+    try {
+      const stopReason = error instanceof Error ? error.message : String(error);
+      this.#writeSummary(diverged ? 'diverged' : 'failed', { stopReason });
+    } catch {
+      // A disk that is full may be what failed in the first place: that error is told.
+    }
+    if (this.#modelFolder === '' && lost === undefined && !diverged) return error;
+    const resume = { checkpoint: this.#modelFolder, goOn: `Go on with { resume: '${this.#modelFolder}' }`, lost };
+    const step = this.#step + 1;
+    return diverged ? new TrainingDivergedError(error, step, resume) : new TrainingFailedError(error, step, resume);
   }
 
   async #finish(stop: Stop): Promise<ExampleResult> {
@@ -314,7 +343,7 @@ export class ExampleRun<Row extends Sized> {
     };
   }
 
-  #writeSummary(stoppedBy: ExampleStoppedBy | 'diverged', more: object): void {
+  #writeSummary(stoppedBy: ExampleStoppedBy | 'diverged' | 'failed', more: object): void {
     const { seed } = this.#settings;
     this.#directory?.writeSummary({
       stoppedBy,

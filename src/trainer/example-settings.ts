@@ -2,7 +2,7 @@
 
 import { SeedSequence } from '../random/index.ts';
 import { checkPositiveInteger } from './environments.ts';
-import { seedOfCheckpoint } from './example-checkpoint.ts';
+import { seedOfCheckpoint } from './training-files.ts';
 
 /** Options as a run uses them. */
 export interface ExampleSettings {

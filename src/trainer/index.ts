@@ -1,6 +1,7 @@
 export type {
   CallbackAnswer,
   EpisodeEnd,
+  RunCallbacks,
   StepCallback,
   StepEvent,
   TrainCallbacks,
@@ -12,7 +13,7 @@ export {
   readCheckpoint,
   writeCheckpoint,
 } from './checkpoint.ts';
-export { CheckpointError, TrainingDivergedError } from './errors.ts';
+export { CheckpointError, type Rescue, TrainingDivergedError, TrainingFailedError } from './errors.ts';
 export { type EvaluatePolicyOptions, evaluatePolicy, type EvaluationResult } from './evaluate-policy.ts';
 export {
   type Agent,
@@ -34,5 +35,14 @@ export type {
 export { type RewardResult, trainReward, type TrainRewardOptions } from './reward.ts';
 export { type SftResult, trainSft, type TrainSftOptions } from './sft.ts';
 export type { SftFormat } from './sft-data.ts';
-export type { TextAlgorithm, TextCallbacks, TrainTextOptions, TrainTextResult } from './text-run.ts';
-export { type StoppedBy, trainAgent, type TrainAgentOptions, type TrainResult } from './train-agent.ts';
+export type { CriticFreeAlgorithm, TextAlgorithm } from './algorithms.ts';
+export type { EpisodeCallbacks, EpisodeFacts, EpisodeRunOptions, UpdateMetrics } from './episode-run.ts';
+export type { RunOptions, RunResult, StoppedBy } from './run.ts';
+export type { TextCallbacks, TrainTextOptions, TrainTextResult } from './text-run.ts';
+export {
+  trainAgent,
+  type TrainAgentOptions,
+  type TrainCriticFreeOptions,
+  type TrainCriticFreeResult,
+  type TrainResult,
+} from './train-agent.ts';

@@ -164,7 +164,8 @@ export function loadPPOAgent(path: string, { actor, critic, seed }: LoadPPOAgent
       observationSpace,
       actionSpace,
       actor: actor ?? rebuilt(path, details, 'actor'),
-      critic: critic ?? rebuilt(path, details, 'critic'),
+      // Algorithms other than PPO have none.
+      critic: critic ?? ((details.algorithm ?? 'ppo') === 'ppo' ? rebuilt(path, details, 'critic') : undefined),
     });
   });
   attempt(path, 'model.safetensors', () => policy.loadStateDict(model));

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { mergeLora, LoraLinear, RewardModel } from '../lm/index.ts';
-import { saveModel } from './example-checkpoint.ts';
+import { saveModel } from './training-files.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
 import type { TrainRewardOptions } from './reward.ts';

@@ -1,7 +1,7 @@
 // Supervised fine-tuning, as a task for a run over a dataset.
 
 import { crc32 } from 'node:zlib';
-import { saveModel } from './example-checkpoint.ts';
+import { saveModel } from './training-files.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
 import type { TrainSftOptions } from './sft.ts';

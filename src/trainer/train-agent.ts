@@ -1,15 +1,18 @@
-// Training an agent: what it takes and what it gives. The run itself is training-run.ts.
+// Training an agent: what it takes and what it gives. The runs themselves are in files of their own.
 
 import type { Env, MakeOptions } from '../env/index.ts';
-import { LMActorNetwork, type Network, type PPOConfig } from '../rl/index.ts';
+import { type EpisodeRollout, LMActorNetwork, type Network, type PPOConfig } from '../rl/index.ts';
+import type { CriticFreeAlgorithm } from './algorithms.ts';
 import type { StepCallback, TrainCallbacks } from './callbacks.ts';
+import { CriticFreeRun } from './critic-free-run.ts';
+import type { EpisodeCallbacks, EpisodeRunOptions } from './episode-run.ts';
 import type { PPOAgent } from './ppo-agent.ts';
-import type { MetricsRow } from './run-directory.ts';
-import { trainText, type TrainTextOptions, type TrainTextResult } from './text-run.ts';
+import type { RunOptions, RunResult } from './run.ts';
+import { TextRun, type TrainTextOptions, type TrainTextResult } from './text-run.ts';
 import { TrainingRun } from './training-run.ts';
 
-/** Options of {@link trainAgent}. Names are those of the Python original, in camelCase. */
-export interface TrainAgentOptions {
+/** Where a classic agent learns. */
+interface ClassicOptions {
   /** The id of a registered environment. Give this or `env`. */
   readonly envName?: string | undefined;
   /** An environment, or a function that makes one (needed for `numEnvs` above 1). */
@@ -18,76 +21,58 @@ export interface TrainAgentOptions {
   readonly envOptions?: MakeOptions | undefined;
   /** Observations to action scores, such as an `MLPActorNetwork`. Trained in place. */
   readonly actor: Network;
+  /** Steps after which an episode is cut off, if the environment does not do so earlier. Default: never. */
+  readonly maxTimesteps?: number | undefined;
+  /** Episodes between checkpoints; they are written after the update that follows. Default 100. */
+  readonly saveInterval?: number | undefined;
+}
+
+/** Options of {@link trainAgent} with PPO. Names are those of the Python original, in camelCase. */
+export interface TrainAgentOptions extends ClassicOptions, RunOptions {
   /** Observations to values, such as an `MLPCriticNetwork`. Trained in place. */
   readonly critic: Network;
   readonly ppoConfig?: PPOConfig | undefined;
+  /** PPO and its settings, in place of `ppoConfig`. */
+  readonly algorithm?: ({ readonly name: 'ppo' } & PPOConfig) | undefined;
   /** Environments stepped side by side. Default 1. */
   readonly numEnvs?: number | undefined;
-  /** Episodes to train for. Default 1000, if `totalSteps` is not given. */
-  readonly maxEpisodes?: number | undefined;
-  /** Steps to train for, all environments together, in place of `maxEpisodes`. Rollouts are finished, so it may be a few more. */
-  readonly totalSteps?: number | undefined;
-  /** Steps after which an episode is cut off, if the environment does not do so earlier. Default: never. */
-  readonly maxTimesteps?: number | undefined;
   /** Episodes between updates. Default: updates come every `ppoConfig.rolloutSteps` steps instead, which learns sooner. */
   readonly updateInterval?: number | undefined;
-  /** Episodes between checkpoints; they are written after the update that follows. Default 100. */
-  readonly saveInterval?: number | undefined;
-  /** Where checkpoints go, as `ppo_<env>_episode_<n>`. Default: `checkpoints/` of the run directory, or `models/` without one. */
-  readonly savePath?: string | undefined;
-  /** Episodes between lines of progress given to `log`. Default: none. */
-  readonly logInterval?: number | undefined;
-  /** Receives lines of progress. Default `console.log`. */
-  readonly log?: ((line: string) => void) | undefined;
   /** Called after each step of each environment, as in the Python original. Costs nothing when left out. */
   readonly callback?: StepCallback | undefined;
   /** Called as the run goes on; any may end it. */
   readonly callbacks?: TrainCallbacks | readonly TrainCallbacks[] | undefined;
-  /** Everything drawn in this run comes from it (but the networks' first weights). Default: from the operating system. */
-  readonly seed?: number | undefined;
   /** Whether to centre and scale observations by their running mean and variance. Default false. */
   readonly normalizeObservation?: boolean | undefined;
   /** Whether to scale rewards by the running deviation of the return. Default false. */
   readonly normalizeReward?: boolean | undefined;
-  /** Ends the run when the mean return of the latest 100 episodes reaches this. Default: never. */
-  readonly stopAtMeanReturn?: number | undefined;
-  /** Ends the run, with a checkpoint, after the update under way. */
-  readonly signal?: AbortSignal | undefined;
-  /** Where config, metrics, checkpoints and summary go; null for nowhere. Default `runs/<env>-<date>-<seed>`. */
-  readonly runDirectory?: string | null | undefined;
-  /** Anything that shall stand in config.json too, such as the recipe. */
-  readonly notes?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What ended a run. */
-export type StoppedBy = 'maxEpisodes' | 'totalSteps' | 'stopAtMeanReturn' | 'callback' | 'signal';
+/** Options of {@link trainAgent} with an algorithm that needs no critic. */
+export interface TrainCriticFreeOptions extends ClassicOptions, EpisodeRunOptions {
+  /** Its learning rate is by default 3e-3, what small networks want that begin at random; language models want far less. */
+  readonly algorithm: CriticFreeAlgorithm;
+  /** Environments stepped side by side. Default 8, or 1 if `env` is an environment. */
+  readonly numEnvs?: number | undefined;
+  /** Called as the run goes on; any may end it. */
+  readonly callbacks?: EpisodeCallbacks<EpisodeRollout> | readonly EpisodeCallbacks<EpisodeRollout>[] | undefined;
+}
 
 /** What a run came to. */
-export interface TrainResult {
-  /** After each episode, in the order in which they ended: 0.95 times the one before (0 at first) plus 0.05 times the return. */
-  readonly runningRewards: readonly number[];
-  /** The sum of each episode's rewards, as the environment gave them. */
-  readonly episodeReturns: readonly number[];
-  /** In steps. */
-  readonly episodeLengths: readonly number[];
+export interface TrainResult extends RunResult {
   /** The trained agent. */
   readonly agent: PPOAgent;
-  /** One row an update, as in metrics.jsonl. */
-  readonly metrics: readonly MetricsRow[];
-  /** Steps of all environments together. */
-  readonly steps: number;
-  readonly updates: number;
-  readonly seconds: number;
-  readonly seed: number;
-  /** Null if there is none. */
-  readonly runDirectory: string | null;
-  /** The last checkpoint. */
-  readonly checkpoint: string;
-  readonly stoppedBy: StoppedBy;
-  /** What the callback that ended the run said. */
-  readonly stopReason?: string;
 }
 
+/** What a run without a critic came to. The agent decides, is saved and loaded as one that PPO has trained. */
+export type TrainCriticFreeResult = TrainResult;
+
+/**
+ * Trains a language model in a token environment: whole episodes are played side by side, one token each at a time.
+ *
+ * @throws as below
+ */
+export function trainAgent(options: TrainTextOptions): Promise<TrainTextResult>;
 /**
  * Trains an actor and a critic with PPO.
  *
@@ -99,20 +84,32 @@ export interface TrainResult {
  *   maxEpisodes: 1000,
  * });
  *
- * @throws TrainingDivergedError if a loss or the gradients' norm is not finite; the last good weights are saved first
+ * @throws TrainingDivergedError if a loss or the gradients' norm is not finite, TrainingFailedError if an environment, a callback or the
+ *   disk fails once something has been learned; the last good weights are saved first
  * @throws RangeError, TypeError or EnvError for options that cannot be
  */
 export function trainAgent(options: TrainAgentOptions): Promise<TrainResult>;
-/** As above, for a language model in a token environment: whole episodes are played side by side, one token each at a time. */
-export function trainAgent(options: TrainTextOptions): Promise<TrainTextResult>;
+/** As above, without a critic: an actor learns by GRPO, RLOO or REINFORCE from whole episodes, of which groups may begin alike. */
+export function trainAgent(options: TrainCriticFreeOptions): Promise<TrainCriticFreeResult>;
 export async function trainAgent(
-  options: TrainAgentOptions | TrainTextOptions,
+  options: TrainAgentOptions | TrainCriticFreeOptions | TrainTextOptions,
 ): Promise<TrainResult | TrainTextResult> {
-  if (options.actor instanceof LMActorNetwork) return trainText(options as TrainTextOptions);
-  const run = new TrainingRun(options as TrainAgentOptions);
+  if (options.actor instanceof LMActorNetwork) return toItsEnd(new TextRun(options as TrainTextOptions));
+  const isPPO = (options.algorithm?.name ?? 'ppo') === 'ppo';
+  return isPPO
+    ? toItsEnd(new TrainingRun(options as TrainAgentOptions))
+    : toItsEnd(new CriticFreeRun(options as TrainCriticFreeOptions));
+}
+
+/** Trains and closes. What failed in training is told, whatever closing does. */
+async function toItsEnd<T>(run: { train(): Promise<T>; close(): Promise<void> }): Promise<T> {
+  let result: T;
   try {
-    return await run.train();
-  } finally {
-    await run.close();
+    result = await run.train();
+  } catch (error) {
+    await run.close().catch(() => undefined);
+    throw error;
   }
+  await run.close();
+  return result;
 }

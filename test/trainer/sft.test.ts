@@ -7,6 +7,7 @@ import {
   CheckpointError,
   type SftResult,
   TrainingDivergedError,
+  TrainingFailedError,
   trainSft,
   type TrainSftOptions,
 } from '../../src/trainer/index.ts';
@@ -319,6 +320,23 @@ describe('what goes wrong', () => {
     expect(message).toMatch(/Training diverged in update \d+: (loss|gradNorm) became .*learning rate/);
     const weights = (await fromPretrained(checkpoint)).stateDict();
     for (const { data } of weights.values()) expect(data.every(Number.isFinite)).toBe(true);
+  });
+
+  test('a callback that throws: what was learned is saved, and the run that goes on is the one that would have been', async () => {
+    const onStep = ({ steps }: { steps: number }): void => {
+      if (steps === 3) throw new Error('the tracker is down');
+    };
+    const error = await tinySft(fresh(), { maxSteps: 6, callbacks: { onStep } }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TrainingFailedError);
+    const { checkpoint, message } = error as TrainingFailedError;
+    expect(message).toContain('the tracker is down');
+    expect(message).toContain(`Go on with { resume: '${checkpoint}' }`);
+    const [whole, resumed] = [
+      await tinySft(fresh(), { maxSteps: 6 }),
+      await tinySft(fresh(), { maxSteps: 6, resume: checkpoint }),
+    ];
+    expect(resumed.trainLoss).toEqual(whole.trainLoss);
+    expect(largestDifference(resumed.model, whole.model)).toBe(0);
   });
 
   test('a row without what the others have: the file and the line', async () => {

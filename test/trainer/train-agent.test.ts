@@ -82,7 +82,7 @@ describe('results', () => {
     const before = cartPoleNetworks();
     const { agent } = await tinyRun(fresh());
     expect(agent.policy.actor.stateDict()).not.toEqual(before.actor.stateDict());
-    expect(agent.policy.critic.stateDict()).not.toEqual(before.critic.stateDict());
+    expect(agent.policy.critic!.stateDict()).not.toEqual(before.critic.stateDict());
   });
 });
 

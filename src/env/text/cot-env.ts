@@ -108,6 +108,18 @@ export class CoTEnv extends TextEnv<AskedProblem> {
     );
   }
 
+  /** Also makes sure that the longest problems leave room for an answer, rather than let a run find out after hours. */
+  override limitContext(tokens: number): void {
+    super.limitContext(tokens);
+    const prompts = this.problems.map(({ question }) => this.#format(question));
+    // A token has a byte or more: shorter prompts need no counting. That of most bytes need not be that of most tokens, but is near it.
+    const long = prompts.filter(({ text }) => Buffer.byteLength(text) >= tokens - MOST_SPECIAL_TOKENS);
+    long.sort((a, b) => b.text.length - a.text.length);
+    for (const { text, addSpecialTokens } of long.slice(0, PROMPTS_TO_COUNT)) {
+      this.checkRoom(this.tokenizer.encode(text, { addSpecialTokens }).length, text);
+    }
+  }
+
   protected override prompt(options: Readonly<Record<string, unknown>>): TextPrompt<AskedProblem> {
     const problem = this.#ask(options);
     const { text, addSpecialTokens } = this.#format(problem.question);
@@ -170,3 +182,8 @@ const NEEDED = {
   tokenizer: 'a Tokenizer, or the folder of a model',
   dataset: 'a JSON file of [{ question, answer }], or such rows; arithmeticProblems() makes some',
 } as const;
+
+/** What a tokenizer may put around a text. */
+const MOST_SPECIAL_TOKENS = 8;
+
+const PROMPTS_TO_COUNT = 16;

@@ -60,7 +60,7 @@ export interface TextScore {
  * - **Observation** a new Int32Array of all tokens so far: the one before, the action, and what the environment added.
  * - **Reward** 0, but for the last step, which gives what `reward` says.
  * - **Terminated** when the text is finished: an end token, a stop string or `isFinished`, and `respond` has nothing to
- *   say. **Truncated** when `maxGeneration` tokens came first; the text is rewarded all the same.
+ *   say. **Truncated** when `maxGeneration` tokens came first, or the model's context is full; the text is rewarded all the same.
  * - **Reset options** `initialState` (text or ids) takes the place of the prompt.
  * - **Info** of a reset: `prompt`, and what `prompt` adds. Of the last step: `prompt`, `completion`, `finishReason`,
  *   `generatedTokens`, and what `reward` adds. `insertedTokens` (see {@link TextEpisode}) where the environment wrote any.
@@ -79,6 +79,7 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
   readonly #endTokens: readonly number[];
   readonly #stopStrings: StopStrings | null;
   #episode: GrowingEpisode<Context> | undefined;
+  #contextLength = Number.POSITIVE_INFINITY;
 
   constructor({ tokenizer, maxGeneration = 128, stopStrings = [], endTokens, renderMode }: TextEnvOptions) {
     super();
@@ -93,6 +94,19 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     this.actionSpace = new Discrete(this.#vocabSize);
     this.observationSpace = new Sequence(new Discrete(this.#vocabSize), { stack: true }) as TokenSequence;
     this.renderMode = checkedRenderMode(new.target.name, renderMode, this.metadata);
+  }
+
+  /**
+   * The most tokens that the model can read: an episode whose text has become so long is truncated, and a prompt that leaves no room
+   * for a single token is an error of `reset`. Training sets it to the model's context.
+   */
+  get contextLength(): number {
+    return this.#contextLength;
+  }
+
+  /** Lowers {@link contextLength} to `tokens`, if it is above. */
+  limitContext(tokens: number): void {
+    this.#contextLength = Math.min(this.#contextLength, tokens);
   }
 
   /**
@@ -161,7 +175,7 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     episode.append(action);
     const ending = this.#endOfTurn(episode, action);
     if (ending !== null) return this.#endTurn(episode, ending);
-    if (episode.generatedTokens >= this.maxGeneration) return this.#end(episode, 'length');
+    if (this.#isFull(episode)) return this.#end(episode, 'length');
     return [episode.observation(), 0, false, false, {}];
   }
 
@@ -188,6 +202,16 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     throw new RangeError(`${this}: reset option index is ${String(index)}, but examples are 0 to ${count - 1}`);
   }
 
+  /** @throws EnvError if a prompt of so many tokens leaves no room in the model's context */
+  protected checkRoom(tokens: number, prompt: string): void {
+    if (tokens < this.#contextLength) return;
+    const shown = prompt.length > 60 ? `${prompt.slice(0, 60)}...` : prompt;
+    throw new EnvError(
+      `${this}: a prompt of ${tokens} tokens leaves no room in the model's context of ${this.#contextLength} (${JSON.stringify(shown)}): ` +
+        'make prompts shorter (fewShot, systemMessage, the dataset), or take a model with a longer context',
+    );
+  }
+
   #begin(
     { prompt, context, addSpecialTokens = true, info }: TextPrompt<Context>,
     initialState: unknown,
@@ -197,6 +221,7 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     const ids = isText ? this.tokenizer.encode(start, { addSpecialTokens }) : start;
     this.#checkTokens(ids, 'prompt');
     if (ids.length === 0) throw new EnvError(`${this}: the prompt has no tokens; a model needs at least one`);
+    this.checkRoom(ids.length, isText ? start : this.tokenizer.decode(ids));
     const episode = new GrowingEpisode(
       this.tokenizer,
       this.#endTokens,
@@ -205,6 +230,10 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     );
     this.#episode = episode;
     return [episode.observation(), { prompt: episode.prompt, ...info }];
+  }
+
+  #isFull(episode: GrowingEpisode<Context>): boolean {
+    return episode.generatedTokens >= this.maxGeneration || episode.length >= this.#contextLength;
   }
 
   #endOfTurn(episode: GrowingEpisode<Context>, action: number): FinishReason | null {
@@ -217,9 +246,11 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     if (this.respond === TextEnv.prototype.respond) return this.#end(episode, reason);
     return after(this.respond(episode.turn, episode), (answer) => {
       if (answer === null) return this.#end(episode, reason);
-      if (episode.generatedTokens >= this.maxGeneration) return this.#end(episode, 'length');
+      if (this.#isFull(episode)) return this.#end(episode, 'length');
       const tokens = typeof answer === 'string' ? this.tokenizer.encode(answer, { addSpecialTokens: false }) : answer;
       this.#checkTokens(tokens, 'response');
+      // Without room for the answer and a token after it, the text ends as it stands.
+      if (episode.length + tokens.length >= this.#contextLength) return this.#end(episode, 'length');
       episode.insert(tokens);
       return [episode.observation(), 0, false, false, { insertedTokens: episode.insertedTokens }];
     });

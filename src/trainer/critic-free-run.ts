@@ -1,0 +1,107 @@
+// A run on observations of fixed size without a critic: GRPO, RLOO and REINFORCE on any environment.
+
+import { Env } from '../env/index.ts';
+import { defaultRng } from '../random/index.ts';
+import { ActorCriticPolicy, type EpisodeRollout } from '../rl/index.ts';
+import { type Checkpoint, type CheckpointDetails, writeCheckpoint } from './checkpoint.ts';
+import { makeSingleEnvironments } from './environments.ts';
+import { EpisodeRun } from './episode-run.ts';
+import { describeNetwork } from './networks.ts';
+import { PPOAgent } from './ppo-agent.ts';
+import { randomSeed } from './run.ts';
+import { spaceToJson } from './space-json.ts';
+import type { TrainCriticFreeOptions, TrainCriticFreeResult } from './train-agent.ts';
+
+/** Of networks that are small and begin at random: language models want far less. */
+const LEARNING_RATE = 3e-3;
+
+/** Options of `trainAgent` with PPO that mean nothing here. */
+const ONLY_PPO = ['critic', 'ppoConfig', 'callback', 'normalizeObservation', 'normalizeReward'] as const;
+
+/** A run, set up by the constructor. */
+export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
+  readonly #options: TrainCriticFreeOptions;
+  readonly #agent: PPOAgent;
+  readonly #seed: number;
+  readonly #networks: CheckpointDetails['networks'];
+
+  constructor(options: TrainCriticFreeOptions) {
+    const { actor, seed = randomSeed(), saveInterval = 100, callbacks } = options;
+    const { name } = options.algorithm;
+    const foreign = ONLY_PPO.find((key) => (options as { readonly [K in typeof key]?: unknown })[key]);
+    if (foreign !== undefined)
+      throw new TypeError(`${foreign} goes with PPO, not with algorithm '${name}': leave it out`);
+    const algorithm = { ...options.algorithm, learningRate: options.algorithm.learningRate ?? LEARNING_RATE };
+    const { numEnvs = options.env instanceof Env ? 1 : 8 } = options;
+    const environments = makeSingleEnvironments({ ...options, numEnvs });
+    const { observationSpace, actionSpace } = environments.envs[0]!;
+    const policy = new ActorCriticPolicy({ observationSpace, actionSpace, actor });
+    super(options, { environments, policy, algorithm, seed, callbacks, saveInterval });
+    this.#options = options;
+    this.#seed = seed;
+    this.#networks = { actor: describeNetwork(actor), critic: null };
+    this.#agent = new PPOAgent({
+      policy,
+      observationSpace,
+      actionSpace,
+      details: () => this.#details(),
+      observationNormalizer: null,
+      generator: defaultRng(seed),
+    });
+    this.mark();
+    this.open(this.#config());
+  }
+
+  async train(): Promise<TrainCriticFreeResult> {
+    return { ...(await this.run()), agent: this.#agent };
+  }
+
+  protected override async write(path: string): Promise<void> {
+    writeCheckpoint(path, { ...this.#details(), model: this.#agent.policy.stateDict() });
+  }
+
+  protected override howToGoOn(path: string): string {
+    return `loadPPOAgent('${path}') gives the agent, whose policy.actor trainAgent can train on`;
+  }
+
+  #details(): Pick<Checkpoint, 'details' | 'moments'> {
+    const { name, id, options, envs } = this.environments;
+    const { observationSpace, actionSpace } = this.#agent;
+    const { name: algorithm, ...settings } = this.#options.algorithm;
+    const { moments, ...optimizer } = this.learner.stateDict();
+    const { actions, shuffling } = this.state!.random;
+    return {
+      moments,
+      details: {
+        env: { name, id, options: { ...options }, numEnvs: envs.length },
+        observationSpace: spaceToJson(observationSpace),
+        actionSpace: spaceToJson(actionSpace),
+        algorithm,
+        ppoConfig: { learningRate: LEARNING_RATE, ...settings } as CheckpointDetails['ppoConfig'],
+        networks: this.#networks,
+        counters: this.counters,
+        random: {
+          seed: this.#seed,
+          actions,
+          shuffling,
+          environments: envs.map((env) => env.unwrapped.npRandom.state),
+        },
+        normalizers: { observation: null, reward: null },
+        optimizer,
+      },
+    };
+  }
+
+  #config(): object {
+    const { env, networks, algorithm, ppoConfig } = this.#details().details;
+    return {
+      env,
+      maxTimesteps: this.#options.maxTimesteps,
+      algorithm: { name: algorithm, ...ppoConfig },
+      groupSize: this.groupSize,
+      updateInterval: this.episodesPerUpdate,
+      networks,
+      ...this.settings,
+    };
+  }
+}

@@ -1,0 +1,142 @@
+// A run that learns from whole episodes: so many, in groups that begin alike, then an update.
+
+import { Generator, type GeneratorState, SeedSequence } from '../random/index.ts';
+import { type CollectedEpisode, EpisodeCollector, type EpisodeSteps, type EpisodicPolicy } from '../rl/index.ts';
+import { comparesGroups, type Learner, learnerFor, type TextAlgorithm } from './algorithms.ts';
+import type { EpisodeEnd, RunCallbacks } from './callbacks.ts';
+import { checkPositiveInteger, type SingleEnvironments } from './environments.ts';
+import { rlhfMetrics } from './rlhf-metrics.ts';
+import { Run, type RunOptions } from './run.ts';
+
+/** Options of runs that learn from whole episodes. */
+export interface EpisodeRunOptions extends RunOptions {
+  /** Episodes between updates, made a multiple of `groupSize`. Default: 4 times `numEnvs`. */
+  readonly updateInterval?: number | undefined;
+  /** Episodes that begin from one reset seed, for algorithms that compare them. Default 8 for GRPO and RLOO, else 1. */
+  readonly groupSize?: number | undefined;
+}
+
+/** Where such a run stands between two updates; together with weights and moments, all that is needed to go on. */
+export interface EpisodeRunState {
+  readonly steps: number;
+  readonly updates: number;
+  /** Of each episode so far. */
+  readonly returns: number[];
+  readonly lengths: number[];
+  /** REINFORCE's running mean of returns. */
+  readonly baseline: number | null;
+  /** Of what rewards episodes after they were played, such as a weight that adapts; null if nothing changes. */
+  readonly judge: unknown;
+  readonly random: {
+    readonly actions: GeneratorState;
+    readonly seeds: GeneratorState;
+    readonly shuffling: GeneratorState;
+  };
+}
+
+/** What callbacks are told of an episode. */
+export type EpisodeFacts = EpisodeEnd & Pick<CollectedEpisode, 'info' | 'group' | 'seed'>;
+
+/** What an update tells, as in metrics.jsonl. */
+export type UpdateMetrics = Readonly<Record<string, number>>;
+
+/** What to call when; any may end the run. */
+export type EpisodeCallbacks<R> = RunCallbacks<R, UpdateMetrics, EpisodeFacts>;
+
+/** What an {@link EpisodeRun} is made of. */
+export interface EpisodeRunParts<R extends EpisodeSteps> {
+  readonly environments: SingleEnvironments;
+  readonly policy: EpisodicPolicy<R>;
+  readonly algorithm: TextAlgorithm;
+  readonly seed: number;
+  readonly callbacks: EpisodeCallbacks<R> | readonly EpisodeCallbacks<R>[] | undefined;
+  readonly saveInterval: number | undefined;
+}
+
+/** A run over whole episodes, set up by the constructor. */
+export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMetrics, EpisodeFacts> {
+  protected readonly environments: SingleEnvironments;
+  protected readonly learner: Learner<R>;
+  /** Between two updates. */
+  protected state: EpisodeRunState | undefined;
+  protected readonly groupSize: number;
+  protected readonly episodesPerUpdate: number;
+  readonly #collector: EpisodeCollector<R>;
+  readonly #streams: { readonly actions: Generator; readonly seeds: Generator; readonly shuffling: Generator };
+
+  constructor(options: EpisodeRunOptions, parts: EpisodeRunParts<R>) {
+    const { environments, policy, algorithm, seed, callbacks, saveInterval } = parts;
+    super(options, { name: environments.name, algorithm: algorithm.name, seed, callbacks, saveInterval });
+    const numEnvs = environments.envs.length;
+    const { updateInterval = 4 * numEnvs, groupSize = comparesGroups(algorithm) ? 8 : 1 } = options;
+    checkPositiveInteger('updateInterval', updateInterval);
+    checkPositiveInteger('groupSize', groupSize);
+    this.environments = environments;
+    this.groupSize = groupSize;
+    this.episodesPerUpdate = groupSize * Math.ceil(updateInterval / groupSize);
+    const streams = new SeedSequence(seed).spawn(3).map((sequence) => new Generator(sequence));
+    const [actions, seeds, shuffling] = streams as [Generator, Generator, Generator];
+    this.#streams = { actions, seeds, shuffling };
+    this.#collector = new EpisodeCollector(environments.envs, policy, { generator: actions, seeds });
+    this.learner = learnerFor(algorithm, policy, numEnvs, shuffling);
+  }
+
+  async close(): Promise<void> {
+    this.directory?.close();
+    await this.environments.close();
+  }
+
+  protected override mark(): void {
+    const { actions, seeds, shuffling } = this.#streams;
+    this.state = {
+      steps: this.steps,
+      updates: this.updates,
+      returns: [...this.log.returns],
+      lengths: [...this.log.lengths],
+      baseline: this.learner.baseline ?? null,
+      judge: this.#collector.judgeState ?? null,
+      random: { actions: actions.state, seeds: seeds.state, shuffling: shuffling.state },
+    };
+  }
+
+  /** Goes on from a state that {@link mark} has kept. */
+  protected restore(checkpoint: string, state: EpisodeRunState): void {
+    const { steps, updates, returns, lengths, baseline, judge, random } = state;
+    this.goOnFrom(checkpoint, { steps, updates });
+    returns.forEach((value, i) => this.log.add({ return: value, length: lengths[i]! }));
+    if (baseline !== null) this.learner.baseline = baseline;
+    if (judge !== null) this.#collector.judgeState = judge;
+    for (const name of ['actions', 'seeds', 'shuffling'] as const) this.#streams[name].state = random[name];
+  }
+
+  protected override async collect(): Promise<R> {
+    const rollout = await this.#collector.collect({
+      episodes: this.episodesPerUpdate,
+      groupSize: this.groupSize,
+      onEpisode: (episode) => {
+        this.note(episode);
+        this.written(episode);
+        return !this.stopped;
+      },
+    });
+    this.steps += rollout.rows;
+    return rollout;
+  }
+
+  /** Called after each episode. */
+  protected written(_episode: CollectedEpisode): void {}
+
+  protected override async learn(rollout: R, fraction: number): Promise<UpdateMetrics> {
+    const metrics = await this.learner.update(rollout, { progress: fraction });
+    const correct = rollout.episodes.map(({ info }) => info['correct']).filter((c) => typeof c === 'boolean');
+    return {
+      ...(correct.length > 0 ? { accuracy: correct.filter(Boolean).length / correct.length } : {}),
+      ...(rlhfMetrics(rollout.episodes) as UpdateMetrics),
+      ...(metrics as UpdateMetrics),
+    };
+  }
+
+  protected override rowOf(metrics: UpdateMetrics): UpdateMetrics {
+    return metrics;
+  }
+}

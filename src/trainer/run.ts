@@ -1,0 +1,362 @@
+// What all runs of trainAgent have in common: play, learn, write down, until something ends it. If something fails on the way, what
+// was learned is saved before the error is passed on.
+
+import { join } from 'node:path';
+import { SeedSequence } from '../random/index.ts';
+import { NonFiniteError, type Steps } from '../rl/index.ts';
+import {
+  type CallbackAnswer,
+  type EpisodeEnd,
+  type RunCallbacks,
+  stopReason,
+  type TrainProgress,
+} from './callbacks.ts';
+import type { CheckpointDetails } from './checkpoint.ts';
+import { checkPositiveInteger } from './environments.ts';
+import { EpisodeLog, WINDOW } from './episode-log.ts';
+import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
+import { defaultRunDirectory, fileName, type MetricsRow, RunDirectory } from './run-directory.ts';
+
+/** Options of every run. */
+export interface RunOptions {
+  /** Episodes to train for. Default 1000, if `totalSteps` is not given. */
+  readonly maxEpisodes?: number | undefined;
+  /** Steps to train for, all environments together, in place of `maxEpisodes`. Rollouts are finished, so it may be a few more. */
+  readonly totalSteps?: number | undefined;
+  /** Where checkpoints go, as `<algorithm>_<env>_episode_<n>`. Default: `checkpoints/` of the run directory, or `models/` without one. */
+  readonly savePath?: string | undefined;
+  /** Episodes between lines of progress given to `log`. Default: none. */
+  readonly logInterval?: number | undefined;
+  /** Receives lines of progress. Default `console.log`. */
+  readonly log?: ((line: string) => void) | undefined;
+  /** Everything drawn in this run comes from it (but the networks' first weights). Default: from the operating system. */
+  readonly seed?: number | undefined;
+  /** Ends the run when the mean return of the latest 100 episodes reaches this. Default: never. */
+  readonly stopAtMeanReturn?: number | undefined;
+  /** Ends the run, with a checkpoint, after the update under way. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where config, metrics, checkpoints and summary go; null for nowhere. Default `runs/<env>-<date>-<seed>`. */
+  readonly runDirectory?: string | null | undefined;
+  /** Anything that shall stand in config.json too, such as the recipe. */
+  readonly notes?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What ended a run. */
+export type StoppedBy = 'maxEpisodes' | 'totalSteps' | 'stopAtMeanReturn' | 'callback' | 'signal';
+
+/** What every run comes to. */
+export interface RunResult {
+  /** After each episode, in the order in which they ended: 0.95 times the one before (0 at first) plus 0.05 times the return. */
+  readonly runningRewards: readonly number[];
+  /** The sum of each episode's rewards, as the environment gave them. */
+  readonly episodeReturns: readonly number[];
+  /** In steps: tokens, where a language model writes. */
+  readonly episodeLengths: readonly number[];
+  /** One row an update, as in metrics.jsonl. */
+  readonly metrics: readonly MetricsRow[];
+  /** Steps of all environments together. */
+  readonly steps: number;
+  readonly updates: number;
+  readonly seconds: number;
+  readonly seed: number;
+  /** Null if there is none. */
+  readonly runDirectory: string | null;
+  /** The last checkpoint. */
+  readonly checkpoint: string;
+  readonly stoppedBy: StoppedBy;
+  /** What the callback that ended the run said. */
+  readonly stopReason?: string;
+}
+
+/** Why a run ends. */
+interface Stop {
+  readonly by: StoppedBy;
+  readonly reason?: string;
+}
+
+/** What a run is, besides its options. */
+export interface RunFacts<R, M, E extends EpisodeEnd> {
+  /** Of the environment. */
+  readonly name: string;
+  /** As checkpoints are named. */
+  readonly algorithm: string;
+  readonly seed: number;
+  readonly callbacks: RunCallbacks<R, M, E> | readonly RunCallbacks<R, M, E>[] | undefined;
+  /** Episodes between checkpoints; undefined for a last one only. */
+  readonly saveInterval: number | undefined;
+}
+
+/** A run, set up by the constructor. `R` is what it learns from, `M` what an update tells, `E` what is told of an episode. */
+export abstract class Run<R extends Steps, M extends object, E extends EpisodeEnd = EpisodeEnd> {
+  protected readonly limit: { readonly unit: 'steps' | 'episodes'; readonly count: number };
+  protected readonly callbacks: readonly RunCallbacks<R, M, E>[];
+  protected readonly log = new EpisodeLog();
+  protected steps = 0;
+  protected updates = 0;
+  readonly #options: RunOptions;
+  readonly #facts: RunFacts<R, M, E>;
+  readonly #metrics: MetricsRow[] = [];
+  #directory: RunDirectory | null = null;
+  #savePath = 'models';
+  #started = performance.now();
+  /** Steps that were taken before this run went on. */
+  #stepsBefore = 0;
+  #checkpoint = '';
+  /** The update after which the last checkpoint was written. */
+  #savedAt = -1;
+  /** Whether weights may have changed since the last checkpoint or the beginning. */
+  #learned = false;
+  #stop: Stop | undefined;
+
+  constructor(options: RunOptions, facts: RunFacts<R, M, E>) {
+    this.#options = options;
+    this.#facts = facts;
+    const { callbacks = [], saveInterval } = facts;
+    this.callbacks = Array.isArray(callbacks) ? callbacks : [callbacks as RunCallbacks<R, M, E>];
+    this.limit = limitOf(options);
+    if (saveInterval !== undefined) checkPositiveInteger('saveInterval', saveInterval);
+  }
+
+  /** Plays, counts the steps, and tells `note` of each episode. */
+  protected abstract collect(): Promise<R>;
+  /** Improves the policy. @param fraction of the run that was over when the rollout began */
+  protected abstract learn(rollout: R, fraction: number): Promise<M>;
+  /** What an update's row of metrics.jsonl has besides the counters. */
+  protected abstract rowOf(metrics: M, rollout: R): Readonly<Record<string, number>>;
+  /** Writes a checkpoint. */
+  protected abstract write(path: string): Promise<void>;
+  /** How to go on from the checkpoint at `path`, as the end of an error's message. */
+  protected abstract howToGoOn(path: string): string;
+  /** Called before each rollout and after each update: a checkpoint that must continue exactly keeps what holds now. */
+  protected mark(): void {}
+  abstract close(): Promise<void>;
+
+  /** Creates the run's directory. The last thing that a constructor does, when nothing can be wrong any more. */
+  protected open(config: object): void {
+    const { runDirectory = defaultRunDirectory(this.#facts.name, this.#facts.seed), savePath } = this.#options;
+    this.#directory = runDirectory === null ? null : new RunDirectory(runDirectory);
+    this.#savePath = savePath ?? this.#directory?.checkpoints ?? 'models';
+    this.#directory?.writeConfig(config);
+  }
+
+  protected get directory(): RunDirectory | null {
+    return this.#directory;
+  }
+
+  protected get stopped(): boolean {
+    return this.#stop !== undefined;
+  }
+
+  /** Goes on from where a checkpoint stood. */
+  protected goOnFrom(checkpoint: string, at: { readonly steps: number; readonly updates: number }): void {
+    this.steps = at.steps;
+    this.updates = at.updates;
+    this.#stepsBefore = at.steps;
+    this.#checkpoint = checkpoint;
+  }
+
+  /** @throws TrainingDivergedError or TrainingFailedError, once what was learned is saved */
+  protected async run(): Promise<RunResult> {
+    this.#started = performance.now();
+    try {
+      this.mark();
+      while (this.#stop === undefined) await this.#iterate();
+      await this.#save();
+      this.#writeSummary(this.#stop.by, this.#stop.reason);
+    } catch (error) {
+      throw await this.#rescued(error);
+    }
+    return this.#result(this.#stop);
+  }
+
+  async #iterate(): Promise<void> {
+    const fraction = this.#fraction();
+    const saved = this.#savesDue();
+    await this.#call('onRolloutStart', (callbacks) => callbacks.onRolloutStart?.(this.#progress()));
+    if (this.#stop !== undefined) return;
+    const rollout = await this.collect();
+    await this.#call('onRolloutEnd', (callbacks) => callbacks.onRolloutEnd?.(this.#progress(), rollout));
+    if (this.#stop !== undefined) return;
+    await this.#call('onUpdateStart', (callbacks) => callbacks.onUpdateStart?.(this.#progress()));
+    if (this.#stop !== undefined) return;
+
+    this.#learned = true;
+    const metrics = await this.learn(rollout, fraction);
+    this.updates++;
+    this.mark();
+    const row = this.#row(this.rowOf(metrics, rollout));
+    this.#metrics.push(row);
+    this.#directory?.appendMetrics(row);
+    await this.#call('onUpdateEnd', (callbacks) => callbacks.onUpdateEnd?.(this.#progress(), metrics));
+
+    this.#checkLimits();
+    if (this.#savesDue() > saved && this.#stop === undefined) await this.#save();
+    if (this.#options.signal?.aborted) this.#stop ??= { by: 'signal' };
+  }
+
+  #savesDue(): number {
+    return Math.floor(this.log.count / (this.#facts.saveInterval ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** Writes an episode down. */
+  protected note(episode: Omit<E, 'episode' | 'runningReward'>): void {
+    this.log.add(episode);
+    const { count, runningReward } = this.log;
+    const end = { ...episode, episode: count, runningReward } as unknown as E;
+    for (const { onEpisodeEnd } of this.callbacks) this.answer(onEpisodeEnd?.(end), 'onEpisodeEnd');
+    const { logInterval, log = console.log } = this.#options;
+    if (logInterval === undefined || count % logInterval !== 0) return;
+    const told = `running reward ${runningReward.toFixed(2)}, return ${episode.return.toFixed(2)}`;
+    log(`episode ${count}: ${told}, ${episode.length} steps`);
+  }
+
+  #checkLimits(): void {
+    const { stopAtMeanReturn } = this.#options;
+    if (this.#fraction() >= 1) this.#stop ??= { by: this.limit.unit === 'steps' ? 'totalSteps' : 'maxEpisodes' };
+    if (stopAtMeanReturn === undefined || this.log.count < WINDOW) return;
+    if (this.log.meanReturn! >= stopAtMeanReturn) this.#stop ??= { by: 'stopAtMeanReturn' };
+  }
+
+  async #save(): Promise<void> {
+    const { algorithm, name } = this.#facts;
+    const path = join(this.#savePath, `${algorithm}_${fileName(name)}_episode_${this.log.count}`);
+    await this.write(path);
+    this.#checkpoint = path;
+    this.#savedAt = this.updates;
+    await this.#call('onCheckpoint', (callbacks) => callbacks.onCheckpoint?.(path, this.#progress()));
+  }
+
+  /** Saves what there is, and says where. A run that has learned nothing has nothing to save: its error is passed on as it is. */
+  async #rescued(error: unknown): Promise<unknown> {
+    const diverged = error instanceof NonFiniteError;
+    let lost: unknown;
+    if (diverged || (this.#learned && this.#savedAt !== this.updates)) {
+      try {
+        await this.#save();
+      } catch (reason) {
+        lost = this.#savedAt === this.updates ? undefined : reason;
+      }
+    }
+    try {
+      this.#writeSummary(diverged ? 'diverged' : 'failed', error instanceof Error ? error.message : String(error));
+    } catch {
+      // A disk that is full may be what failed in the first place: that error is told.
+    }
+    if (!this.#learned && this.#checkpoint === '') return error;
+    const saved = { checkpoint: this.#checkpoint, goOn: this.howToGoOn(this.#checkpoint), lost };
+    return diverged
+      ? new TrainingDivergedError(error, this.updates + 1, saved)
+      : new TrainingFailedError(error, this.updates + 1, saved);
+  }
+
+  #result(stop: Stop): RunResult {
+    return {
+      runningRewards: this.log.runningRewards,
+      episodeReturns: this.log.returns,
+      episodeLengths: this.log.lengths,
+      metrics: this.#metrics,
+      steps: this.steps,
+      updates: this.updates,
+      seconds: this.#progress().seconds,
+      seed: this.#facts.seed,
+      runDirectory: this.#directory?.path ?? null,
+      checkpoint: this.#checkpoint,
+      stoppedBy: stop.by,
+      ...(stop.reason === undefined ? {} : { stopReason: stop.reason }),
+    };
+  }
+
+  #writeSummary(stoppedBy: StoppedBy | 'diverged' | 'failed', reason?: string): void {
+    const { fraction: _fraction, ...progress } = this.#progress();
+    this.#directory?.writeSummary({
+      stoppedBy,
+      stopReason: reason,
+      ...progress,
+      seed: this.#facts.seed,
+      checkpoint: this.#checkpoint,
+    });
+  }
+
+  async #call(name: string, invoke: (callbacks: RunCallbacks<R, M, E>) => unknown): Promise<void> {
+    for (const callbacks of this.callbacks) {
+      const answer = invoke(callbacks);
+      this.answer((answer instanceof Promise ? await answer : answer) as CallbackAnswer, name);
+    }
+  }
+
+  /** What a checkpoint keeps of the counters. */
+  protected get counters(): NonNullable<CheckpointDetails['counters']> {
+    return {
+      steps: this.steps,
+      episodes: this.log.count,
+      updates: this.updates,
+      runningReward: this.log.runningReward,
+      recentReturns: this.log.returns.slice(-WINDOW),
+      recentLengths: this.log.lengths.slice(-WINDOW),
+    };
+  }
+
+  /** What config.json says of every run. */
+  protected get settings(): object {
+    const { savePath, stopAtMeanReturn, notes } = this.#options;
+    const { seed, saveInterval } = this.#facts;
+    const limit = { [this.limit.unit === 'steps' ? 'totalSteps' : 'maxEpisodes']: this.limit.count };
+    return { seed, ...limit, saveInterval, savePath, stopAtMeanReturn, ...notes };
+  }
+
+  /** Ends the run if a callback's answer says so. */
+  protected answer(answer: CallbackAnswer, name: string): void {
+    const reason = stopReason(answer, name);
+    if (reason !== undefined) this.#stop ??= { by: 'callback', reason };
+  }
+
+  #fraction(): number {
+    const done = this.limit.unit === 'steps' ? this.steps : this.log.count;
+    return Math.min(1, done / this.limit.count);
+  }
+
+  #progress(): TrainProgress {
+    const seconds = (performance.now() - this.#started) / 1000;
+    return {
+      steps: this.steps,
+      episodes: this.log.count,
+      updates: this.updates,
+      fraction: this.#fraction(),
+      seconds,
+      stepsPerSecond: seconds > 0 ? (this.steps - this.#stepsBefore) / seconds : 0,
+      meanReturn: this.log.meanReturn,
+      meanLength: this.log.meanLength,
+      runningReward: this.log.runningReward,
+    };
+  }
+
+  #row(metrics: Readonly<Record<string, number>>): MetricsRow {
+    const { steps, episodes, meanReturn, meanLength, runningReward, seconds, stepsPerSecond } = this.#progress();
+    return {
+      update: this.updates,
+      globalStep: steps,
+      episodes,
+      episodicReturn: meanReturn,
+      episodicLength: meanLength,
+      runningReward,
+      ...metrics,
+      seconds,
+      stepsPerSecond,
+    };
+  }
+}
+
+function limitOf({ maxEpisodes, totalSteps }: RunOptions): { unit: 'steps' | 'episodes'; count: number } {
+  if (totalSteps !== undefined) {
+    if (maxEpisodes !== undefined)
+      throw new TypeError('give maxEpisodes or totalSteps, not both: only one can end a run');
+    checkPositiveInteger('totalSteps', totalSteps);
+    return { unit: 'steps', count: totalSteps };
+  }
+  checkPositiveInteger('maxEpisodes', maxEpisodes ?? 1000);
+  return { unit: 'episodes', count: maxEpisodes ?? 1000 };
+}
+
+export function randomSeed(): number {
+  return new SeedSequence().generateState(1)[0]!;
+}
