@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { applyLora, fromConfig, fromPretrained, loadLora } from '../../src/lm/index.ts';
 import { type CollectedEpisode, LMActorNetwork, LMCriticNetwork } from '../../src/rl/index.ts';
-import { trainAgent } from '../../src/trainer/index.ts';
+import { trainAgent, TrainingFailedError } from '../../src/trainer/index.ts';
 import { rlhfMetrics } from '../../src/trainer/rlhf-metrics.ts';
 import { tokenizer } from '../rl/token-agents.ts';
 
@@ -100,6 +100,62 @@ describe('trainAgent in RLHFEnv-v0', () => {
     const opened = model();
     await loadLora(opened, checkpoint);
     expect(opened.stateDict()).toEqual(actor.model.stateDict());
+  });
+
+  test('goes on to the bit: the same reference, the coefficient where it was', async () => {
+    const options = (runDirectory: string, actor = new LMActorNetwork(model())) => ({
+      ...common,
+      envOptions: { ...envOptions, klCoef: { initial: 0.05, target: 0.5, horizon: 64 } },
+      actor,
+      critic: new LMCriticNetwork(actor.model, { seed: 1 }),
+      ppoConfig,
+      runDirectory: join(folder, runDirectory),
+    });
+    const whole = await trainAgent({ ...options('whole'), maxEpisodes: 128 });
+    const half = await trainAgent({ ...options('half'), maxEpisodes: 64 });
+    const rest = await trainAgent({ ...options('rest'), maxEpisodes: 128, resume: half.checkpoint });
+    const numbers = ({ kl, klCoef, scores, policyLoss }: Readonly<Record<string, unknown>>) => [
+      kl,
+      klCoef,
+      scores,
+      policyLoss,
+    ];
+    expect(rest.metrics.map(numbers)).toEqual(whole.metrics.slice(2).map(numbers));
+    expect(new Set(whole.metrics.map(({ klCoef }) => klCoef)).size).toBe(4);
+    // Were the reference the trained model, the divergence would begin at 0 again.
+    const trained = new LMActorNetwork(await fromPretrained(half.checkpoint));
+    await expect(
+      trainAgent({ ...options('other', trained), maxEpisodes: 128, resume: half.checkpoint }),
+    ).rejects.toThrow("refModel is 'initial', but the model has other weights than when that run began");
+  });
+
+  test('a reward that fails on the way ends the run, which saves itself first', async () => {
+    let calls = 0;
+    const reward = {
+      name: 'judge',
+      batch: (texts: readonly string[]) => {
+        if (++calls > 2) throw new Error('the judge has left');
+        return texts.map((text) => text.length);
+      },
+    };
+    const actor = new LMActorNetwork(model());
+    const run = trainAgent({
+      ...common,
+      envOptions: { ...envOptions, reward },
+      actor,
+      critic: new LMCriticNetwork(actor.model, { seed: 1 }),
+      ppoConfig,
+      maxEpisodes: 320,
+      runDirectory: join(folder, 'failing'),
+    });
+    const error = await run.then(
+      () => undefined,
+      (reason: unknown) => reason as TrainingFailedError,
+    );
+    expect(error).toBeInstanceOf(TrainingFailedError);
+    expect(error!.message).toContain('reward judge: the judge has left');
+    const saved = await fromPretrained(error!.checkpoint);
+    expect(saved.stateDict()).toEqual(actor.model.stateDict());
   });
 
   test('critic-free algorithms learn from the same rewards', async () => {

@@ -1,5 +1,6 @@
 // The model that a policy should stay close to.
 
+import { createHash } from 'node:crypto';
 import { hasAdapters } from '../../../lm/lora.ts';
 import { copyCausalLM } from '../../../lm/models/architectures.ts';
 import type { CausalLM } from '../../../lm/models/index.ts';
@@ -29,6 +30,7 @@ export class Reference {
   #loaded: MaybePromise<SequenceLogProbs> | undefined;
   /** A copy of the policy's weights, made before they change. */
   #copy: CausalLM | undefined;
+  #fingerprint: string | undefined;
 
   /**
    * @param vocabSize tokens of the environment
@@ -68,6 +70,17 @@ export class Reference {
     this.#loaded = undefined;
     // An earlier copy goes on to hold: a policy that is connected again has learned since.
     if (this.#choice === 'initial' && !adapted) this.#copy ??= copyCausalLM(policy.model);
+  }
+
+  /** What tells the weights of a copy from others; null where the reference is no copy. */
+  get fingerprint(): string | null {
+    if (this.#copy === undefined) return null;
+    if (this.#fingerprint === undefined) {
+      const hash = createHash('sha256');
+      for (const { storage } of this.#copy.parameters()) hash.update(storage.data);
+      this.#fingerprint = hash.digest('hex').slice(0, 16);
+    }
+    return this.#fingerprint;
   }
 
   /**

@@ -2,6 +2,7 @@
 // from a reference. Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences", arXiv 1909.08593.
 
 import type { MaybePromise } from '../../env.ts';
+import { EnvError } from '../../errors.ts';
 import type { EpisodeRewarder, PlayedEpisode, PlayingPolicy, RewardedEpisode } from '../episode-rewarder.ts';
 import type { FinishReason } from '../text-episode.ts';
 import { type KlController, type KlEstimator, klEstimators } from './kl.ts';
@@ -33,6 +34,14 @@ export interface TextScores {
 export interface TokenLogProbs {
   readonly logProbs: ArrayLike<number>;
   readonly referenceLogProbs: ArrayLike<number>;
+}
+
+/** What a run that goes on needs. */
+export interface RewarderState {
+  /** The weight of the divergence. */
+  readonly coef: number;
+  /** See {@link Reference.fingerprint}. */
+  readonly reference: string | null;
 }
 
 /** Rewards finished texts, many at once. */
@@ -152,12 +161,19 @@ export class RlhfRewarder implements EpisodeRewarder {
     if (known.length > 0) this.klController.update(sum(known) / known.length, known.length);
   }
 
-  get state(): { readonly coef: number } {
-    return this.klController.state;
+  get state(): RewarderState {
+    return { ...this.klController.state, reference: this.reference.fingerprint };
   }
 
-  set state(state: { readonly coef: number }) {
-    this.klController.state = state;
+  /** @throws EnvError if the reference is a copy of the policy, but not of the one that the run began with */
+  set state({ coef, reference }: RewarderState) {
+    if (reference !== this.reference.fingerprint) {
+      throw new EnvError(
+        "refModel is 'initial', but the model has other weights than when that run began: give it the model that training began " +
+          'with (the checkpoint brings the trained weights), or its folder as refModel',
+      );
+    }
+    this.klController.state = { coef };
   }
 
   #referenceLogProbs(episodes: readonly PlayedEpisode[]): MaybePromise<readonly Float32Array[] | undefined> {
