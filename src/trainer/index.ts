@@ -14,6 +14,7 @@ export {
   writeCheckpoint,
 } from './checkpoint.ts';
 export { CheckpointError, type Rescue, TrainingDivergedError, TrainingFailedError } from './errors.ts';
+export { type DpoResult, trainDpo, type TrainDpoOptions } from './dpo.ts';
 export { type EvaluatePolicyOptions, evaluatePolicy, type EvaluationResult } from './evaluate-policy.ts';
 export {
   type Agent,

@@ -116,16 +116,9 @@ class ExampleReader {
     const tokenizer = this.#tokenizer;
     switch (example.kind) {
       case 'text':
-        return { ids: this.#ended(tokenizer.encode(example.text)), learnedFrom: 1 };
+        return { ids: ended(tokenizer, tokenizer.encode(example.text)), learnedFrom: 1 };
       case 'prompt-completion': {
-        const { prompt, completion } = example;
-        const before = encodePrompt(tokenizer, prompt);
-        const joined = tokenizer.encode(prompt + completion);
-        // Where prompt and completion would share a token, the prompt stays what generation will see.
-        const ids = before.every((id, i) => joined[i] === id)
-          ? joined
-          : [...before, ...tokenizer.encode(completion, { addSpecialTokens: false })];
-        return { ids: this.#ended(ids), learnedFrom: before.length };
+        return encodeCompletion(tokenizer, example.prompt, example.completion);
       }
       case 'chat': {
         const { messages, tools } = example;
@@ -141,12 +134,26 @@ class ExampleReader {
     const wanted = [...names, 'tools'].filter((name) => name in record.fields);
     return sftExample({ ...record, fields: Object.fromEntries(wanted.map((name) => [name, record.fields[name]])) });
   }
+}
 
-  /** With the token that tells the model to stop, if there is one. */
-  #ended(ids: number[]): number[] {
-    const end = this.#tokenizer.eosTokenId;
-    return end === undefined || ids.at(-1) === end ? ids : [...ids, end];
-  }
+/** The tokens of a prompt, a completion and the token that ends it, and where the completion begins. */
+export function encodeCompletion(
+  tokenizer: Tokenizer,
+  prompt: string,
+  completion: string,
+): { ids: number[]; learnedFrom: number } {
+  const before = encodePrompt(tokenizer, prompt);
+  const joined = tokenizer.encode(prompt + completion);
+  // Where prompt and completion would share a token, the prompt stays what generation will see.
+  const ids = before.every((id, i) => joined[i] === id)
+    ? joined
+    : [...before, ...tokenizer.encode(completion, { addSpecialTokens: false })];
+  return { ids: ended(tokenizer, ids), learnedFrom: before.length };
+}
+
+/** With the token that tells the model to stop, if there is one. */
+function ended({ eosTokenId }: Tokenizer, ids: number[]): number[] {
+  return eosTokenId === undefined || ids.at(-1) === eosTokenId ? ids : [...ids, eosTokenId];
 }
 
 /** A prompt's tokens, to be gone on from: without the end token that some tokenizers put behind every text. */

@@ -1,0 +1,138 @@
+// Direct preference optimization, as a task for a run over a dataset.
+
+import { crc32 } from 'node:zlib';
+import { type CausalLM, SequenceLogProbs, type Tokenizer } from '../lm/index.ts';
+import type { DpoSettings, TrainDpoOptions } from './dpo.ts';
+import type { CompletionPair } from './dpo-data.ts';
+import { type DpoBatch, DpoLoss, type PairLogProbs } from './dpo-loss.ts';
+import { saveModel } from './training-files.ts';
+import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
+import { bucketLengths, microbatches } from './length-buckets.ts';
+import type { PreferenceSplit } from './reward-data.ts';
+
+/** Making chosen completions likelier, and rejected ones less likely, than the reference has them. */
+export class DpoTask implements ExampleTask<CompletionPair> {
+  readonly kind = 'dpo';
+  readonly model: CausalLM;
+  readonly rows: readonly CompletionPair[];
+  readonly evalRows: readonly CompletionPair[];
+  readonly lengths: readonly number[];
+  readonly plan: ExampleTask<CompletionPair>['plan'];
+  readonly config: object;
+  readonly extra: { readonly reference: number[] };
+  readonly #tokenizer: Tokenizer;
+  readonly #settings: DpoSettings;
+  readonly #reference: ReadonlyMap<CompletionPair, PairLogProbs>;
+  readonly #loss: DpoLoss;
+
+  /** @param reference log-probabilities of all completions: of training pairs, then of those to evaluate on; chosen, rejected */
+  constructor(
+    options: TrainDpoOptions,
+    settings: DpoSettings,
+    { train, test }: PreferenceSplit<CompletionPair>,
+    reference: readonly number[],
+  ) {
+    const { model, tokenizer, dataset, evalDataset } = options;
+    const { batchSize, gradientAccumulation, maxLength } = settings;
+    const rows = [...train, ...test];
+    this.model = model;
+    this.rows = train;
+    this.evalRows = test;
+    this.lengths = bucketLengths(rows, maxLength);
+    this.plan = planOf({ train, test }, settings);
+    this.config = { dataset: sourceName(dataset), evalDataset: sourceName(evalDataset) };
+    this.extra = { reference: [...reference] };
+    this.#tokenizer = tokenizer;
+    this.#settings = settings;
+    this.#reference = new Map(rows.map((row, i) => [row, [reference[2 * i]!, reference[2 * i + 1]!] as const]));
+    this.#loss = new DpoLoss(model, {
+      ...settings,
+      batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
+      lengths: this.lengths,
+      accumulate: gradientAccumulation > 1,
+      reference: this.#reference,
+    });
+  }
+
+  async learn(rows: readonly CompletionPair[]): Promise<{ metrics: ExampleMetrics; tokens: number }> {
+    const metrics = await this.#over(rows, (batch) => this.#loss.learn(batch, 1 / rows.length));
+    const tokens = rows.reduce((sum, { chosen, rejected }) => sum + chosen.ids.length + rejected.ids.length, 0);
+    return { metrics, tokens };
+  }
+
+  evaluate(rows: readonly CompletionPair[]): Promise<ExampleMetrics> {
+    return this.#over(rows, (batch) => this.#loss.score(batch, 1 / rows.length));
+  }
+
+  saveModel(folder: string): Promise<void> {
+    return saveModel(this.model, this.#tokenizer, folder);
+  }
+
+  dispose(): void {
+    this.#loss.dispose();
+  }
+
+  /** Means over pairs, under TRL's names. A reward is `beta` times the log-probability less the reference's. */
+  async #over(
+    rows: readonly CompletionPair[],
+    compute: (batch: readonly CompletionPair[]) => Promise<DpoBatch>,
+  ): Promise<ExampleMetrics> {
+    const { batchSize, beta } = this.#settings;
+    let [loss, chosenRewards, rejectedRewards, right, chosenLogProbs, rejectedLogProbs] = [0, 0, 0, 0, 0, 0];
+    for (const batch of microbatches(rows, batchSize)) {
+      const found = await compute(batch);
+      loss += found.loss;
+      for (const [i, [chosen, rejected]] of found.logProbs.entries()) {
+        const [chosenReference, rejectedReference] = this.#reference.get(batch[i]!)!;
+        const [better, worse] = [beta * (chosen - chosenReference), beta * (rejected - rejectedReference)];
+        chosenRewards += better / rows.length;
+        rejectedRewards += worse / rows.length;
+        if (better > worse) right++;
+        chosenLogProbs += chosen / rows.length;
+        rejectedLogProbs += rejected / rows.length;
+      }
+    }
+    return {
+      loss,
+      'rewards/chosen': chosenRewards,
+      'rewards/rejected': rejectedRewards,
+      'rewards/accuracies': right / rows.length,
+      'rewards/margins': chosenRewards - rejectedRewards,
+      'logps/chosen': chosenLogProbs,
+      'logps/rejected': rejectedLogProbs,
+    };
+  }
+}
+
+/** The log-probabilities that a model, without its adapters, gives to the completions of all pairs: chosen, rejected, and so on. */
+export async function referenceLogProbs(model: CausalLM, rows: readonly CompletionPair[]): Promise<number[]> {
+  const reference = new SequenceLogProbs(model);
+  try {
+    const texts = rows.flatMap(({ chosen, rejected }) => [chosen, rejected]);
+    const found = await reference.of(
+      texts.map(({ ids, learned }) => ({
+        tokens: ids,
+        positions: Array.from(learned, (flag, i) => (flag === 1 ? i : -1)).filter((i) => i > 0),
+      })),
+    );
+    return found.map((logProbs) => logProbs.reduce((sum, x) => sum + x, 0));
+  } finally {
+    reference.release();
+  }
+}
+
+/** What a run that goes on must agree with; it tells datasets apart. */
+export function planOf(
+  { train, test }: PreferenceSplit<CompletionPair>,
+  { batchSize, gradientAccumulation, maxLength, seed, beta, lossType, labelSmoothing }: DpoSettings,
+): ExampleTask<CompletionPair>['plan'] {
+  let check = 0;
+  for (const { chosen, rejected } of [...train, ...test]) {
+    for (const { ids, learned } of [chosen, rejected]) {
+      check = crc32(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength), check);
+      check = crc32(learned, check);
+    }
+  }
+  const sizes = { examples: train.length, evalExamples: test.length, crc32: check };
+  return { batchSize, gradientAccumulation, maxLength, seed, beta, lossType, labelSmoothing, ...sizes };
+}

@@ -1,0 +1,141 @@
+// Direct preference optimization: from preferences to a policy, without a reward model. Rafailov et al. 2023, arXiv 2305.18290. What it
+// takes and what it gives; the run itself is example-run.ts.
+
+import { type CausalLM, LoraLinear, type Tokenizer } from '../lm/index.ts';
+import type { DpoLossOptions } from '../rl/index.ts';
+import { tokenizePairs } from './dpo-data.ts';
+import { DpoTask, planOf, referenceLogProbs } from './dpo-task.ts';
+import { readExampleState } from './example-checkpoint.ts';
+import type { ExampleOptions, ExampleResult } from './example-options.ts';
+import { ExampleRun } from './example-run.ts';
+import { type ExampleSettings, resolveExampleOptions, seedOf } from './example-settings.ts';
+import { readPreferenceSplit } from './reward-data.ts';
+
+/** Options of {@link trainDpo}. Defaults are TRL's DPOConfig's where it has them. */
+export interface TrainDpoOptions extends ExampleOptions {
+  /** Trained in place: all of its parameters that are not frozen. */
+  readonly model: CausalLM;
+  readonly tokenizer: Tokenizer;
+  /**
+   * A file or folder of preferences (JSON, JSONL, CSV, Parquet), or the rows themselves: pairs (`chosen`, `rejected`, and maybe
+   * `prompt`), best of n (`prompt`, `samples`, `best`), or OpenAI's labels (`query`, `sample0`, ..., `best`). Of several candidates, the
+   * best is learned against each of the others.
+   */
+  readonly dataset: string | readonly object[];
+  /**
+   * What the policy is held to. Default: `model` as it is when training begins, or, if it has adapters, without them. Its
+   * log-probabilities are computed once, before the first step, so that it costs no memory afterwards.
+   */
+  readonly referenceModel?: CausalLM | undefined;
+  /** How closely the policy is held to the reference: the more, the closer. Default 0.1. */
+  readonly beta?: number | undefined;
+  /** `sigmoid` is DPO's own loss; see {@link DpoLossOptions}. Default sigmoid. */
+  readonly lossType?: DpoLossOptions['lossType'] | undefined;
+  /** The share of labels that are taken to be wrong, below 0.5; of `sigmoid` and `robust`. Default 0. */
+  readonly labelSmoothing?: number | undefined;
+  /** What made the token ids of a dataset, or its folder. Default: `tokenizer`, if that is GPT-2's, as in OpenAI's labels. */
+  readonly labelTokenizer?: Tokenizer | string | undefined;
+  /** Whether a bad row of the dataset is an error, or left out and counted. Default throw. */
+  readonly badRows?: 'throw' | 'skip' | undefined;
+  /** How many candidates each row must have. Default: in OpenAI's labels as many as the first; else two or more. */
+  readonly numSamples?: number | undefined;
+  /** How often to go through the dataset. Default 3, if `maxSteps` is not given. */
+  readonly epochs?: number | undefined;
+  /** Pairs computed at once. Default 8. */
+  readonly batchSize?: number | undefined;
+  /** Of AdamW. Default 1e-6. */
+  readonly learningRate?: number | undefined;
+  /** What becomes of the learning rate: it stays, or sinks to 0 in a straight line or along half a cosine. Default linear. */
+  readonly lrSchedule?: 'constant' | 'linear' | 'cosine' | undefined;
+  /** Steps during which the learning rate rises from 0. Default 0. */
+  readonly warmupSteps?: number | undefined;
+  /** Of matrices and tables; biases and norms do not decay. Default 0. */
+  readonly weightDecay?: number | undefined;
+  /** Tokens after which a text is cut off. Default 1024, or the model's context where that is shorter. */
+  readonly maxLength?: number | undefined;
+  /** Share (below 1) or number of rows of `dataset` to keep back and evaluate on. Default: none. */
+  readonly testSize?: number | undefined;
+  /** Decides the order of the rows, and which are kept back. Default: from the operating system. */
+  readonly seed?: number | undefined;
+  /** A checkpoint to go on from; other options must be those of its run. Its losses then equal those of a run without a break. */
+  readonly resume?: string | undefined;
+}
+
+/** Options as the run uses them. */
+export type DpoSettings = ExampleSettings & DpoLossOptions;
+
+/** What a run came to. Metrics have TRL's names: `rewards/margins`, `rewards/accuracies`, `logps/chosen` and so on. */
+export interface DpoResult extends ExampleResult {
+  /** The model that was given, trained, in evaluation mode. */
+  readonly model: CausalLM;
+}
+
+const LOSS_TYPES = ['sigmoid', 'hinge', 'ipo', 'robust'] as const;
+
+const DEFAULTS = {
+  epochs: 3,
+  batchSize: 8,
+  learningRate: 1e-6,
+  lrSchedule: 'linear',
+  warmupSteps: 0,
+  weightDecay: 0,
+  testSize: undefined,
+} as const;
+
+/**
+ * Improves a language model by preferences: what was chosen becomes likelier, what was rejected less likely, than a reference has them.
+ *
+ * @example
+ * const { modelFolder, metrics } = await trainDpo({
+ *   model: await fromPretrained('models/tiny'),
+ *   tokenizer: await Tokenizer.fromPretrained('models/tiny'),
+ *   dataset: [{ prompt: 'The sky is', chosen: ' a deep, clear blue.', rejected: ' up.' }],
+ *   learningRate: 1e-5,
+ * });
+ *
+ * @throws DatasetError naming file and line, if a row lacks something
+ * @throws TrainingDivergedError if the loss or the gradients' norm is not finite; the last good weights are saved first
+ * @throws CheckpointError if `resume` cannot be gone on from
+ * @throws RangeError or TypeError for options that cannot be
+ */
+export async function trainDpo(options: TrainDpoOptions): Promise<DpoResult> {
+  const { model, tokenizer, resume, warn } = options;
+  const settings = resolveDpoOptions(options, seedOf(options.seed, resume));
+  const examples = await readPreferenceSplit({ ...options, testSize: settings.testSize, seed: settings.seed });
+  const data = await tokenizePairs(examples, { tokenizer, maxLength: settings.maxLength, warn });
+  const state = resume === undefined ? undefined : readExampleState(resume, 'dpo', planOf(data, settings));
+  const { referenceModel = model } = options;
+  const reference =
+    state?.extra['reference'] ?? (await referenceLogProbs(referenceModel, [...data.train, ...data.test]));
+  const task = new DpoTask(options, settings, data, reference);
+  const run = new ExampleRun(task, settings, { ...options, resume: state && { path: resume!, state } });
+  try {
+    return { model, ...(await run.train()) };
+  } finally {
+    run.close();
+  }
+}
+
+function resolveDpoOptions(options: TrainDpoOptions, seed: number): DpoSettings {
+  const { model, tokenizer, referenceModel, beta = 0.1, lossType = 'sigmoid', labelSmoothing = 0 } = options;
+  if (!(beta > 0)) throw new RangeError(`beta is ${beta}, but must be above 0`);
+  if (!LOSS_TYPES.includes(lossType)) {
+    throw new TypeError(`lossType is '${String(lossType)}', but must be one of ${LOSS_TYPES.join(', ')}`);
+  }
+  if (!(labelSmoothing >= 0 && labelSmoothing < 0.5)) {
+    throw new RangeError(`labelSmoothing is ${labelSmoothing}, but must be from 0 to below 0.5`);
+  }
+  if (labelSmoothing > 0 && lossType !== 'sigmoid' && lossType !== 'robust') {
+    throw new TypeError(`labelSmoothing is of the losses sigmoid and robust, but lossType is ${lossType}`);
+  }
+  if (referenceModel?.modules().some((module) => module instanceof LoraLinear)) {
+    throw new TypeError('referenceModel has adapters: merge them first (mergeLora)');
+  }
+  if (referenceModel !== undefined && referenceModel.config.vocabSize !== model.config.vocabSize) {
+    throw new RangeError(
+      `referenceModel has ${referenceModel.config.vocabSize} tokens, but model ${model.config.vocabSize}: they must share a tokenizer`,
+    );
+  }
+  const common = resolveExampleOptions(options, DEFAULTS, model.config, tokenizer, seed);
+  return { ...common, beta, lossType, labelSmoothing };
+}
