@@ -37,6 +37,11 @@ export interface TokenPolicyOptions {
   readonly critic?: LMCriticNetwork | undefined;
   /** Divides the scores, in acting and in learning alike. Default 1. */
   readonly temperature?: number | undefined;
+  /**
+   * How many tokens there are to choose from: models often have a few more rows than their tokenizer has tokens, and what those score
+   * is left out of every probability. Default: the model's.
+   */
+  readonly numTokens?: number | undefined;
   /** Default: all. */
   readonly threads?: number | undefined;
 }
@@ -49,12 +54,19 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
   readonly actor: LMActorNetwork;
   readonly critic: LMCriticNetwork | undefined;
   readonly temperature: number;
+  readonly numTokens: number;
   readonly threads: number;
   readonly #values: Compiled<[Tensor], Tensor>;
   readonly #slots = new Map<number, TokenSlots>();
 
-  constructor({ actor, critic, temperature = 1, threads = defaultThreads() }: TokenPolicyOptions) {
+  constructor(options: TokenPolicyOptions) {
     super();
+    const { actor, critic, temperature = 1, threads = defaultThreads() } = options;
+    const { vocabSize } = actor.model.config;
+    const { numTokens = vocabSize } = options;
+    if (!(Number.isInteger(numTokens) && numTokens >= 1 && numTokens <= vocabSize)) {
+      throw new RangeError(`numTokens is ${numTokens}, but the model knows ${vocabSize} tokens`);
+    }
     if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}, but must be above 0`);
     if (critic !== undefined && critic.model.config.vocabSize !== actor.model.config.vocabSize) {
       throw new RangeError(
@@ -64,6 +76,7 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
     this.actor = actor;
     this.critic = critic;
     this.temperature = temperature;
+    this.numTokens = numTokens;
     this.threads = threads;
     this.#values = compile((ids: Tensor) => this.#critic().forward(ids), { threads });
   }
@@ -74,7 +87,8 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
 
   /** What decides in `count` environments at a time, whose texts have at most `maxLength` tokens. Release it when done. */
   slots(count: number, maxLength = this.actor.model.config.maxPositions): TokenSlots {
-    return new TokenSlots(this.actor.model, { count, maxLength, temperature: this.temperature, threads: this.threads });
+    const { temperature, threads, numTokens } = this;
+    return new TokenSlots(this.actor.model, { count, maxLength, temperature, threads, numTokens });
   }
 
   /** Collects episodes in `slots` environments. The decoder behind it is kept for the next collection. */
@@ -113,7 +127,8 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
     const [batch, time] = ids!.shape as [number, number];
     const { model } = this.actor;
     const hidden = model.hidden(ids!);
-    const logits = model.logits(hidden).reshape([batch * time, model.config.vocabSize]);
+    const all = model.logits(hidden).reshape([batch * time, model.config.vocabSize]);
+    const logits = all.slice([0, 0], [null, this.numTokens]);
     const distribution = new Categorical(this.temperature === 1 ? logits : logits.div(this.temperature));
     const { critic } = this;
     const values = critic && (critic.model === model ? critic.valuesOf(hidden) : critic.forward(ids!));

@@ -12,6 +12,8 @@ export interface TokenSlotsOptions {
   readonly maxLength: number;
   readonly temperature: number;
   readonly threads: number;
+  /** Tokens to choose from, if the model has more rows. Default: all. */
+  readonly numTokens?: number | undefined;
 }
 
 /** Decides for every slot, given all its tokens so far; only those that are new are computed. */
@@ -20,6 +22,7 @@ export class TokenSlots {
   readonly #decoder: Decoder;
   readonly #temperature: number;
   readonly #vocabSize: number;
+  readonly #numTokens: number;
   /** What each slot's cache holds, `[count, maxLength]`. */
   readonly #held: Int32Array;
   readonly #maxLength: number;
@@ -29,11 +32,12 @@ export class TokenSlots {
   /** Those of one slot, divided by the temperature. */
   readonly #scaled: Float32Array;
 
-  constructor(model: CausalLM, { count, maxLength, temperature, threads }: TokenSlotsOptions) {
+  constructor(model: CausalLM, { count, maxLength, temperature, threads, numTokens }: TokenSlotsOptions) {
     this.count = count;
     this.#maxLength = maxLength;
     this.#temperature = temperature;
     this.#vocabSize = model.config.vocabSize;
+    this.#numTokens = numTokens ?? this.#vocabSize;
     this.#decoder = model.decoder({ batch: count, maxLength, threads });
     this.#held = new Int32Array(count * maxLength);
     this.#next = new Int32Array(count);
@@ -59,8 +63,9 @@ export class TokenSlots {
     const size = this.#vocabSize;
     for (let slot = 0; slot < this.count; slot++) {
       if (observations[slot] == null) continue;
-      for (let k = 0; k < size; k++) this.#scaled[k] = this.#scores[slot * size + k]! / this.#temperature;
-      logProbs[slot] = chooseOne(this.#scaled, 0, size, actions, slot, generator);
+      const choices = this.#numTokens;
+      for (let k = 0; k < choices; k++) this.#scaled[k] = this.#scores[slot * size + k]! / this.#temperature;
+      logProbs[slot] = chooseOne(this.#scaled, 0, choices, actions, slot, generator);
     }
   }
 

@@ -26,7 +26,11 @@ export async function fillDirectory(path: string, fill: (temporary: string) => P
   const temporary = beginDirectory(path);
   try {
     await fill(temporary);
-    for (const name of readdirSync(temporary)) flushFile(join(temporary, name));
+    for (const entry of readdirSync(temporary, { recursive: true, withFileTypes: true })) {
+      const written = join(entry.parentPath, entry.name);
+      if (entry.isDirectory()) flushDirectory(written);
+      else flushFile(written);
+    }
     putInPlace(temporary, path);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });

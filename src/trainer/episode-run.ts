@@ -10,7 +10,7 @@ import { Run, type RunOptions } from './run.ts';
 
 /** Options of runs that learn from whole episodes. */
 export interface EpisodeRunOptions extends RunOptions {
-  /** Episodes between updates, made a multiple of `groupSize`. Default: 4 times `numEnvs`. */
+  /** Episodes between updates, made a multiple of `groupSize`. Default: 4 times `numEnvs`, or all if they are fewer. */
   readonly updateInterval?: number | undefined;
   /** Episodes that begin from one reset seed, for algorithms that compare them. Default 8 for GRPO and RLOO, else 1. */
   readonly groupSize?: number | undefined;
@@ -68,7 +68,8 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
     const { environments, policy, algorithm, seed, callbacks, saveInterval } = parts;
     super(options, { name: environments.name, algorithm: algorithm.name, seed, callbacks, saveInterval });
     const numEnvs = environments.envs.length;
-    const { updateInterval = 4 * numEnvs, groupSize = comparesGroups(algorithm) ? 8 : 1 } = options;
+    const most = this.limit.unit === 'episodes' ? this.limit.count : Number.POSITIVE_INFINITY;
+    const { updateInterval = Math.min(4 * numEnvs, most), groupSize = comparesGroups(algorithm) ? 8 : 1 } = options;
     checkPositiveInteger('updateInterval', updateInterval);
     checkPositiveInteger('groupSize', groupSize);
     this.environments = environments;

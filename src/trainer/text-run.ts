@@ -82,8 +82,8 @@ export class TextRun extends EpisodeRun<TokenRollout> {
       throw new TypeError('this run has no critic, which PPO needs: give it an LMCriticNetwork, or another algorithm');
     }
     const environments = makeSingleEnvironments({ ...options, numEnvs });
-    fitToModel(environments, actor);
-    const policy = new TokenPolicy({ actor, critic, temperature });
+    const numTokens = fitToModel(environments, actor);
+    const policy = new TokenPolicy({ actor, critic, temperature, numTokens });
     super(options, { environments, policy, algorithm, seed, callbacks, saveInterval });
     this.#policy = policy;
     this.#tokenizer = options.tokenizer ?? tokenizerOf(environments);
@@ -141,8 +141,13 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   }
 }
 
-/** Tells environments how long a text the model can read. @throws if they speak of tokens that it does not know */
-function fitToModel({ envs }: SingleEnvironments, { model }: LMActorNetwork): void {
+/**
+ * Tells environments how long a text the model can read.
+ *
+ * @returns how many tokens they know: the model may know a few more
+ * @throws TypeError or RangeError if they speak of tokens that the model does not know; EnvError if it cannot read their prompts
+ */
+function fitToModel({ envs }: SingleEnvironments, { model }: LMActorNetwork): number {
   const { vocabSize, maxPositions } = model.config;
   const [first] = envs;
   const { actionSpace } = first!;
@@ -156,6 +161,7 @@ function fitToModel({ envs }: SingleEnvironments, { model }: LMActorNetwork): vo
     );
   }
   for (const { unwrapped } of envs) if (unwrapped instanceof TextEnv) unwrapped.limitContext(maxPositions);
+  return actionSpace.n;
 }
 
 function tokenizerOf({ envs }: SingleEnvironments): Tokenizer | undefined {
