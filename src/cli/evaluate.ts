@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { make } from '../env/index.ts';
 import { evaluatePolicy, loadPPOAgent, type PPOAgent } from '../trainer/index.ts';
 import { CliError, EXIT_USAGE } from './cli-error.ts';
+import { evaluateModel, isLanguageModel } from './evaluate-model.ts';
 import { figure } from './format.ts';
 
 /** Flags of `gymformer evaluate`, as commander gives them. */
@@ -16,6 +17,18 @@ export async function evaluate(path: string, flags: EvaluateFlags): Promise<void
   const render = flags['render'];
   const episodes = flags['episodes'] === undefined ? undefined : natural('--episodes', flags['episodes'], 1);
   const deterministic = flags['stochastic'] !== true;
+  const recipe = flags['recipe'];
+  if (typeof recipe === 'string' || isLanguageModel(path)) {
+    await evaluateModel(path, {
+      recipe: typeof recipe === 'string' ? recipe : undefined,
+      problems: episodes,
+      seed,
+      deterministic,
+      show: render !== undefined,
+      json: flags['json'] === true,
+    });
+    return;
+  }
   const agent = loadPPOAgent(checkpointOf(path), { seed });
   const { id, name, options } = agent.details.env;
   if (id === null) {

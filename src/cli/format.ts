@@ -13,6 +13,16 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
+/** A time that something took: `3.4 s`, and from a minute on as {@link clock}. */
+export function duration(seconds: number): string {
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : clock(seconds);
+}
+
+/** A share as `34.2 %`. */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
 /** A return or a length: one decimal, more for small ones, as FrozenLake's are. */
 export function figure(value: number): string {
   return value.toFixed(Math.abs(value) < 10 ? 2 : 1);
@@ -24,4 +34,10 @@ export function sparkline(values: readonly number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const scale = high > low ? (bars.length - 1) / (high - low) : 0;
   return values.map((value) => bars[Math.round((value - low) * scale)]).join('');
+}
+
+/** At most `count` of the values, evenly from first to last. */
+export function spread(values: readonly number[], count: number): number[] {
+  if (values.length <= count) return [...values];
+  return Array.from({ length: count }, (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1))]!);
 }

@@ -28,6 +28,10 @@ export interface SamplingFlags {
   readonly temperature?: string | undefined;
   readonly topK?: string | undefined;
   readonly topP?: string | undefined;
+  readonly minP?: string | undefined;
+  readonly repetitionPenalty?: string | undefined;
+  /** Texts that end the text. */
+  readonly stop?: readonly string[] | undefined;
   readonly seed?: string | undefined;
 }
 
@@ -77,6 +81,10 @@ export function generateOptions(
     temperature: numberOf('temperature', flags.temperature),
     topK: numberOf('topK', flags.topK),
     topP: numberOf('topP', flags.topP),
+    minP: numberOf('minP', flags.minP),
+    repetitionPenalty: numberOf('repetitionPenalty', flags.repetitionPenalty),
+    stopStrings: flags.stop,
+    tokenizer,
     seed: numberOf('seed', flags.seed) ?? new SeedSequence().generateState(1)[0]!,
     stopTokenIds: [...new Set([...model.config.eosTokenIds, ...tokenizer.eosTokenIds])],
   };
@@ -96,7 +104,10 @@ export interface WrittenText {
   readonly finishReason: FinishReason;
 }
 
-/** Goes on after `prompt`, and gives each piece of text to `write` as soon as it is certain. Stop tokens are not shown. */
+/**
+ * Goes on after `prompt`, and gives each piece of text to `write` as soon as it is certain. What ends the text, token or string, is
+ * not shown.
+ */
 export async function streamText(
   { model, tokenizer }: LanguageModel,
   prompt: readonly number[],
@@ -110,17 +121,35 @@ export async function streamText(
   }
   const stream = tokenizer.stream({ skipSpecialTokens: true });
   const tokens: number[] = [];
+  const { stopStrings = [] } = options;
   let text = '';
+  let shown = 0;
   let finishReason: FinishReason = 'aborted';
-  const show = (piece: string): void => {
-    text += piece;
-    if (piece !== '') write(piece);
+  const show = (end: number): void => {
+    if (end > shown) write(text.slice(shown, end));
+    shown = Math.max(shown, end);
   };
   for await (const event of streamGenerate(model, [prompt], options)) {
     tokens.push(event.token);
     finishReason = event.finishReason ?? finishReason;
-    if (event.finishReason !== 'stop') show(stream.push(event.token));
+    const endsAtToken = event.finishReason === 'stop' && event.stopString === undefined;
+    if (!endsAtToken) text += stream.push(event.token);
+    if (event.stopString !== undefined) {
+      text += stream.end();
+      text = text.slice(0, text.lastIndexOf(event.stopString));
+    } else show(text.length - beginsOf(stopStrings, text));
   }
-  show(stream.end());
+  text += stream.end();
+  show(text.length);
   return { text, tokens, finishReason };
+}
+
+/** How many characters at the end of a text may be the beginning of a stop string. */
+function beginsOf(stopStrings: readonly string[], text: string): number {
+  const longest = Math.max(0, ...stopStrings.map((stop) => stop.length - 1));
+  for (let length = Math.min(longest, text.length); length > 0; length--) {
+    const end = text.slice(-length);
+    if (stopStrings.some((stop) => stop.startsWith(end))) return length;
+  }
+  return 0;
 }

@@ -17,7 +17,7 @@ const program = new Command('gymformer')
 
 program
   .command('train')
-  .description('train an agent by a recipe, or on an environment')
+  .description('train an agent or a language model by a recipe, or an agent on an environment')
   .argument('<recipe>', 'a recipe (.yaml), or the id of an environment')
   .option('--quiet', 'print nothing but errors')
   .option('--json', 'print the result as JSON, and nothing else')
@@ -29,7 +29,8 @@ program
     `
 Any key of a recipe can be given as --key value, in place of what the recipe says:
   gymformer train CartPole-v1 --totalSteps 50000 --numEnvs 8 --seed 1
-  gymformer train recipes/cartpole.yaml --ppo.lrActor 3e-4 --network.hiddenDim 32`,
+  gymformer train recipes/cartpole.yaml --ppo.lrActor 3e-4 --network.hiddenDim 32
+  gymformer train recipes/cot-arithmetic.yaml --model models/tiny --rl.maxEpisodes 5000`,
   )
   .action(async (recipe: string, options: { quiet?: boolean; json?: boolean }, command: Command) => {
     const { train } = await import('./train.ts');
@@ -38,12 +39,16 @@ Any key of a recipe can be given as --key value, in place of what the recipe say
 
 program
   .command('evaluate')
-  .description('play episodes with a trained agent')
-  .argument('<checkpoint>', 'the directory of a checkpoint, or of a run')
-  .option('--episodes <n>', 'how many episodes (default: 100, or 1 with --render)')
-  .option('--seed <n>', 'seed of the first environment')
+  .description('play episodes with a trained agent, or let a language model answer held-out problems')
+  .argument('<checkpoint>', "the directory of a checkpoint, of a run, or a model's folder")
+  .option(
+    '--episodes <n>',
+    'how many episodes (default: 100, or 1 with --render), or problems (default: as its recipe says)',
+  )
+  .option('--seed <n>', 'seed of the first environment, or of drawn tokens')
   .option('--stochastic', 'draw actions instead of taking the likeliest')
-  .option('--render <mode>', "show every step; 'ansi' draws text")
+  .option('--render <mode>', "show every step, or every answer; 'ansi' draws text")
+  .option('--recipe <file>', 'of kind reasoning, for a language model (default: that of the run it is in)')
   .option('--json', 'print the result as JSON')
   .action(async (checkpoint: string, options: Readonly<Record<string, string | boolean>>) => {
     const { evaluate } = await import('./evaluate.ts');
@@ -78,6 +83,14 @@ function withSampling(command: Command): Command {
     .option('--temperature <t>', 'above 1 for more variety, 0 for the likeliest tokens (default: 1)')
     .option('--topK <n>', 'draw from the likeliest so many tokens (default: all)')
     .option('--topP <p>', 'draw from the likeliest tokens of so much probability together (default: 1)')
+    .option('--minP <p>', 'draw from tokens at least so likely as p times the likeliest (default: 0)')
+    .option('--repetitionPenalty <p>', 'above 1 makes tokens that occurred already less likely (default: 1)')
+    .option(
+      '--stop <text>',
+      'end at this text, which is not shown; may be given several times',
+      (stop, all: string[]) => [...all, stop],
+      [],
+    )
     .option('--seed <n>', 'makes what is drawn repeatable');
 }
 

@@ -1,7 +1,7 @@
 // How training looks while it goes on: one line that is drawn anew on a terminal, a line now and then elsewhere.
 
 import type { TrainProgress } from '../trainer/index.ts';
-import { clock, figure, grouped, sparkline } from './format.ts';
+import { clock, figure, grouped, sparkline, spread } from './format.ts';
 
 /** Where a line of progress goes: `process.stderr` is one. */
 export interface ProgressStream {
@@ -82,10 +82,4 @@ export class ProgressLine {
     if (isTTY && this.#history.length > 1) parts.push(sparkline(spread(this.#history, BARS)));
     return parts.join('  ');
   }
-}
-
-/** At most `count` of the values, evenly from first to last. */
-function spread(values: readonly number[], count: number): number[] {
-  if (values.length <= count) return [...values];
-  return Array.from({ length: count }, (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1))]!);
 }

@@ -1,7 +1,7 @@
 // What a recipe may say. Each field's `error` says what is expected of it; the reader of recipes adds where and what was found.
 
 import * as z from 'zod';
-import { ppoSchema } from './ppo-schema.ts';
+import { ppoSchema } from './algorithm-schema.ts';
 import { flag, natural, number, positiveInteger, text } from './schema-fields.ts';
 
 const networkSchema = z.strictObject(

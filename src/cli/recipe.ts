@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
-import type * as z from 'zod';
+import { type core, ZodLiteral, type ZodType } from 'zod';
 import { closestMatch } from '../env/close-matches.ts';
 import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
 import { applyOverrides, isMapping, type Override } from './overrides.ts';
@@ -14,7 +14,7 @@ export function readRecipe(path: string, overrides: readonly Override[] = []): R
 }
 
 /** As {@link readRecipe}, of a recipe of another kind. */
-export function readRecipeOf<T>(schema: z.ZodType<T>, path: string, overrides: readonly Override[] = []): T {
+export function readRecipeOf<T>(schema: ZodType<T>, path: string, overrides: readonly Override[] = []): T {
   return parseRecipeOf(schema, readText(path), path, overrides);
 }
 
@@ -25,7 +25,7 @@ export function parseRecipe(text: string, path: string, overrides: readonly Over
 
 /** As {@link parseRecipe}, of a recipe of another kind. */
 export function parseRecipeOf<T>(
-  schema: z.ZodType<T>,
+  schema: ZodType<T>,
   text: string,
   path: string,
   overrides: readonly Override[] = [],
@@ -56,26 +56,48 @@ export function recipeForEnv(env: string, overrides: readonly Override[] = []): 
 }
 
 /** The recipe that says nothing but `data`, with the command line's `--key value` over it. */
-export function recipeOf<T>(schema: z.ZodType<T>, data: object, overrides: readonly Override[] = []): T {
+export function recipeOf<T>(schema: ZodType<T>, data: object, overrides: readonly Override[] = []): T {
   return check(schema, { ...data }, overrides, () => 'recipe');
 }
 
+/** Kinds of recipes, and the commands that run them. A recipe of an agent names no kind. */
+const KINDS = {
+  agent: { of: 'an agent', command: 'train' },
+  sft: { of: 'fine-tuning a language model', command: 'sft' },
+  reasoning: { of: 'a language model that learns to reason', command: 'train' },
+} as const;
+
+/** What a recipe is for. */
+export type RecipeKind = keyof typeof KINDS;
+
+/** The kind that a file names. Mistakes are left to the reader of that kind. */
+export function kindOfRecipe(path: string): RecipeKind {
+  const data = parseDocument(readText(path)).toJS() as unknown;
+  return isMapping(data) && data['kind'] !== undefined ? (data['kind'] as RecipeKind) : 'agent';
+}
+
 /** A recipe for another command is told before its keys are. */
-function checkKind(schema: z.ZodType, data: Record<string, unknown>, path: string): void {
-  const { kind, env } = data;
-  const [isSft, wantsSft] = [kind === 'sft', 'kind' in shapeOf(schema)];
-  if (isSft && !wantsSft) {
-    throw new CliError(`${path} is a recipe for fine-tuning a language model: run \`gymformer sft ${path}\``);
+function checkKind(schema: ZodType, data: Record<string, unknown>, path: string): void {
+  const { kind = data['env'] === undefined ? undefined : 'agent' } = data;
+  if (kind === undefined || kind === wantedKind(schema)) return;
+  if (typeof kind === 'string' && Object.hasOwn(KINDS, kind)) {
+    const { of, command } = KINDS[kind as RecipeKind];
+    throw new CliError(`${path} is a recipe for ${of}: run \`gymformer ${command} ${path}\``);
   }
-  if (!isSft && wantsSft && env !== undefined) {
-    throw new CliError(`${path} is a recipe for an agent: run \`gymformer train ${path}\``);
-  }
+  throw new CliError(
+    `${path}: kind is ${shown(kind)}, but must be 'sft' or 'reasoning'; a recipe for an agent has env instead`,
+  );
+}
+
+function wantedKind(schema: ZodType): RecipeKind {
+  const { kind } = shapeOf(schema) as { readonly kind?: ZodLiteral<RecipeKind> };
+  return kind?.value ?? 'agent';
 }
 
 type Locate = (keys: readonly PropertyKey[]) => string;
 
 function check<T>(
-  schema: z.ZodType<T>,
+  schema: ZodType<T>,
   data: Record<string, unknown>,
   overrides: readonly Override[],
   locate: Locate,
@@ -84,7 +106,7 @@ function check<T>(
   const parsed = schema.safeParse(data);
   if (parsed.success) return parsed.data;
   let exitCode = EXIT_USAGE;
-  const messages = parsed.error.issues.flatMap((issue) =>
+  const messages = parsed.error.issues.flatMap(meantIssues).flatMap((issue) =>
     brokenKeys(issue).map((keys) => {
       const name = keys.map(String).join('.');
       const override = overrides.find(({ path }) => startsWith(path, keys) || startsWith(keys, path));
@@ -96,14 +118,22 @@ function check<T>(
   throw new CliError([...new Set(messages)].join('\n'), exitCode);
 }
 
+/** Of several alternatives that a value could have been, the mistakes in the one that it looks like. */
+function meantIssues(issue: core.$ZodIssue): core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const meant = issue.errors.find(([first]) => first !== undefined && brokenKeys(first)[0]!.length > 0);
+  if (meant === undefined) return [issue];
+  return meant.flatMap((inner) => meantIssues({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
 /** The keys an issue is about: one path, or one for each unknown key. */
-function brokenKeys(issue: z.core.$ZodIssue): PropertyKey[][] {
+function brokenKeys(issue: core.$ZodIssue): PropertyKey[][] {
   return issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
 }
 
 function complaint(
-  recipe: z.ZodType,
-  issue: z.core.$ZodIssue,
+  recipe: ZodType,
+  issue: core.$ZodIssue,
   keys: readonly PropertyKey[],
   name: string,
   data: unknown,
@@ -111,7 +141,7 @@ function complaint(
 ): string {
   if (issue.code === 'unrecognized_keys') {
     const parent = keys.slice(0, -1).map(String);
-    const known = keysAt(recipe, parent);
+    const known = keysAt(recipe, parent, data);
     const nearest = closestMatch(String(keys.at(-1)), known);
     const hint =
       nearest === undefined
@@ -125,19 +155,33 @@ function complaint(
 }
 
 /** The keys that a recipe may have below `parent`. */
-function keysAt(recipe: z.ZodType, parent: readonly string[]): string[] {
+function keysAt(recipe: ZodType, parent: readonly string[], data: unknown): string[] {
   let schema: unknown = recipe;
-  for (const key of parent) schema = unwrapped(Reflect.get(shapeOf(schema), key));
-  return Object.keys(shapeOf(schema));
+  parent.forEach((key, depth) => {
+    schema = Reflect.get(shapeOf(schema, valueAt(data, parent.slice(0, depth))), key);
+  });
+  return Object.keys(shapeOf(schema, valueAt(data, parent)));
 }
 
-function shapeOf(schema: unknown): object {
-  return (schema as { readonly shape?: object }).shape ?? {};
+/** The fields of a mapping; where there are several alternatives, of the one whose fixed names, such as `name: ppo`, a value has. */
+function shapeOf(schema: unknown, value?: unknown): object {
+  const shapes = alternatives(schema);
+  const fits = (shape: object): boolean =>
+    Object.entries(shape).every(
+      ([key, field]) => !(field instanceof ZodLiteral) || field.value === valueAt(value, [key]),
+    );
+  return shapes.find(fits) ?? shapes[0] ?? {};
 }
 
-function unwrapped(schema: unknown): unknown {
-  const inner = (schema as { readonly unwrap?: () => unknown }).unwrap;
-  return inner === undefined ? schema : inner.call(schema);
+function alternatives(schema: unknown): object[] {
+  const { shape, options, unwrap } = (schema ?? {}) as {
+    readonly shape?: object;
+    readonly options?: readonly unknown[];
+    readonly unwrap?: () => unknown;
+  };
+  if (shape !== undefined) return [shape];
+  if (Array.isArray(options)) return options.flatMap(alternatives);
+  return unwrap === undefined ? [] : alternatives(unwrap.call(schema));
 }
 
 function valueAt(data: unknown, keys: readonly PropertyKey[]): unknown {

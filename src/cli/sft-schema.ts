@@ -22,8 +22,8 @@ const loraFields = {
 /** What a program gives, and a recipe cannot. */
 type FromPrograms = 'model' | 'tokenizer' | 'dataset' | 'evalDataset' | 'callbacks' | 'signal' | 'warn' | 'notes';
 
-// An option of trainSft that is missing here does not compile, nor does one that trainSft has not.
-const options = {
+/** The options of trainSft. One that is missing here does not compile, nor does one that trainSft has not. */
+export const sftOptions = {
   format: z.enum(['chat', 'prompt-completion', 'text'], { error: "'chat', 'prompt-completion' or 'text'" }).optional(),
   epochs: positiveInteger.optional(),
   maxSteps: positiveInteger.optional(),
@@ -58,7 +58,7 @@ export const sftRecipeSchema = z
       evalDataset: text.optional(),
       /** Trains adapters alone; they are added to the model's weights in the end. */
       lora: z.strictObject(loraFields, { error: 'a mapping such as { r: 8, alpha: 16 }' }).optional(),
-      ...options,
+      ...sftOptions,
     },
     { error: 'a mapping of keys, such as model: models/tiny' },
   )

@@ -7,9 +7,10 @@ import { applyLora, mergeLora, savePretrained } from '../lm/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { defaultRunDirectory, type ExampleProgress, type SftResult, trainSft } from '../trainer/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
-import { clock, grouped } from './format.ts';
+import { clock, duration, grouped, percent } from './format.ts';
 import { loadLanguageModel } from './generate-text.ts';
 import { Interrupt } from './interrupt.ts';
+import { ourCommand } from './our-command.ts';
 import { parseOverrides } from './overrides.ts';
 import { LiveLine } from './progress-line.ts';
 import { readRecipeOf, recipeOf } from './recipe.ts';
@@ -60,7 +61,7 @@ export async function sft(target: string, words: readonly string[], flags: SftFl
       notes: { recipe },
       warn: (message) => (silent ? undefined : console.error(`warning: ${message}`)),
       callbacks: {
-        onStep: (progress) => (silent ? undefined : line.update(progress.seconds, () => progressText(progress))),
+        onStep: (progress) => (silent ? undefined : line.update(progress.seconds, () => sftProgressText(progress))),
       },
     });
     writeRecipe(runDirectory, recipe, result);
@@ -92,35 +93,28 @@ function writeRecipe(
   writeFileSync(join(directory, 'recipe.yaml'), stringify({ ...repeatable, seed: result.seed }));
 }
 
-function progressText({
-  steps,
-  totalSteps,
-  epochs,
-  loss,
-  evalLoss,
-  tokensPerSecond,
-  seconds,
-}: ExampleProgress): string {
+/** A step of fine-tuning as a line of progress. @param accuracy the share of right answers, if somebody looked */
+export function sftProgressText(progress: ExampleProgress, accuracy: number | null = null): string {
+  const { steps, totalSteps, epochs, loss, evalLoss, tokensPerSecond, seconds } = progress;
   const parts = [`${grouped(steps)}/${grouped(totalSteps)} steps`, `epoch ${epochs.toFixed(2)}`];
   if (loss !== null) parts.push(`loss ${loss.toFixed(4)}`);
   if (evalLoss !== null) parts.push(`evaluated ${evalLoss.toFixed(4)}`);
+  if (accuracy !== null) parts.push(`right ${percent(accuracy)}`);
   parts.push(`${grouped(tokensPerSecond)} tokens/s`, `${clock((seconds * (totalSteps - steps)) / steps)} left`);
   return parts.join('  ');
 }
 
 function summary({ steps, tokens, seconds, trainLoss, evalLoss, stoppedBy }: SftResult): string {
-  const time = seconds < 60 ? `${seconds.toFixed(1)} s` : clock(seconds);
   const end = stoppedBy === 'signal' ? ': interrupted' : '';
   const losses = [`Loss ${trainLoss[0]!.toFixed(4)} at first, ${trainLoss.at(-1)!.toFixed(4)} in the last step`];
   if (evalLoss !== null) losses.push(`${evalLoss.toFixed(4)} on the rows kept to evaluate on`);
-  return `Trained for ${grouped(steps)} steps on ${grouped(tokens)} tokens in ${time}${end}.\n${losses.join('; ')}.`;
+  return `Trained for ${grouped(steps)} steps on ${grouped(tokens)} tokens in ${duration(seconds)}${end}.\n${losses.join('; ')}.`;
 }
 
 function whereAndNext({ runDirectory, modelFolder: checkpoint, stoppedBy }: SftResult, model: string, recipe: string) {
-  const command = import.meta.url.endsWith('.ts') ? 'npm run gymformer --' : 'npx gymformer';
   const next = [
-    ...(stoppedBy === 'signal' ? [`Go on with it:      ${command} sft ${recipe} --resume ${checkpoint}`] : []),
-    `Let it write:       ${command} generate ${model} --prompt '...'`,
+    ...(stoppedBy === 'signal' ? [`Go on with it:      ${ourCommand()} sft ${recipe} --resume ${checkpoint}`] : []),
+    `Let it write:       ${ourCommand()} generate ${model} --prompt '...'`,
   ];
   return `\nRun directory: ${runDirectory}\nModel:         ${model}\n\n${next.join('\n')}`;
 }

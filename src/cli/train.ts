@@ -15,11 +15,12 @@ import {
   type TrainResult,
 } from '../trainer/index.ts';
 import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED } from './cli-error.ts';
-import { clock, figure, grouped } from './format.ts';
+import { duration, figure, grouped } from './format.ts';
 import { Interrupt } from './interrupt.ts';
+import { ourCommand } from './our-command.ts';
 import { parseOverrides } from './overrides.ts';
 import { ProgressLine } from './progress-line.ts';
-import { readRecipe, recipeForEnv } from './recipe.ts';
+import { kindOfRecipe, readRecipe, recipeForEnv } from './recipe.ts';
 import type { Recipe } from './recipe-schema.ts';
 
 /** Flags of `gymformer train`. */
@@ -30,8 +31,22 @@ export interface TrainFlags {
   readonly json?: boolean | undefined;
 }
 
-/** Trains, and returns the exit code. */
+/** Trains by a recipe of any kind, or on an environment, and returns the exit code. */
 export async function train(target: string, words: readonly string[], flags: TrainFlags): Promise<number> {
+  if (isRecipe(target)) {
+    const path = recipePath(target);
+    switch (kindOfRecipe(path)) {
+      case 'sft':
+        return (await import('./sft.ts')).sft(path, words, flags);
+      case 'reasoning':
+        return (await import('./reasoning.ts')).trainReasoning(path, words, flags);
+      default:
+    }
+  }
+  return trainOnEnv(target, words, flags);
+}
+
+async function trainOnEnv(target: string, words: readonly string[], flags: TrainFlags): Promise<number> {
   const overrides = parseOverrides(words);
   const given = isRecipe(target) ? readRecipe(recipePath(target), overrides) : recipeForEnv(target, overrides);
   const recipe = { ...given, env: knownId(given.env) };
@@ -158,12 +173,11 @@ function summary(recipe: Recipe, result: TrainResult): string {
   const { steps, updates, seconds, episodeReturns, stoppedBy } = result;
   const latest = episodeReturns.slice(-100);
   const counts = `${grouped(steps)} steps, ${grouped(episodeReturns.length)} episodes, ${grouped(updates)} updates`;
-  const time = seconds < 60 ? `${seconds.toFixed(1)} s` : clock(seconds);
   const reached =
     latest.length === 0
       ? 'No episode has ended yet.'
       : `Mean return ${figure(latest.reduce((sum, value) => sum + value, 0) / latest.length)} over the latest ${latest.length} episodes.`;
-  return `Trained for ${counts} in ${time}${ENDINGS[stoppedBy](recipe)}.\n${reached}`;
+  return `Trained for ${counts} in ${duration(seconds)}${ENDINGS[stoppedBy](recipe)}.\n${reached}`;
 }
 
 function evaluationText({ mean, std, returns }: EvaluationResult): string {
@@ -176,11 +190,6 @@ function whereAndNext({ runDirectory, checkpoint }: TrainResult, ranRecipe: stri
     `Play episodes with it:  ${ourCommand()} evaluate ${checkpoint}`,
   ];
   return `\nRun directory: ${runDirectory}\nCheckpoint:    ${checkpoint}\n\n${next.join('\n')}`;
-}
-
-/** How this command is called where it runs: from the sources, or installed. */
-function ourCommand(): string {
-  return import.meta.url.endsWith('.ts') ? 'npm run gymformer --' : 'npx gymformer';
 }
 
 function resultJson(result: TrainResult, evaluation: EvaluationResult | null): object {

@@ -11,6 +11,8 @@ import { TokenizerError } from './tokenizer-files.ts';
 export interface NewTokenizerOptions {
   /** They get the lowest ids, in the order bos, eos, unk, sep, pad, cls, mask, additional. Default none. */
   readonly specialTokens?: SpecialTokens;
+  /** Further tokens that are never split, with the ids after those: part of the text, as `<think>` is, and never skipped. */
+  readonly addedTokens?: readonly string[];
 }
 
 /** What is asked of byte-pair encoding. */
@@ -29,21 +31,24 @@ export interface ByteLevelOptions extends NewTokenizerOptions {
  * @throws TokenizerError if `vocabSize` has no room for the 256 bytes.
  */
 export function trainByteLevelTokenizer(text: string | Iterable<string>, options: ByteLevelOptions = {}): Tokenizer {
-  const { specialTokens = {}, minFrequency = 2 } = options;
+  const { specialTokens = {}, addedTokens = [], minFrequency = 2 } = options;
   const specials = listOf(specialTokens);
-  const { vocabSize = specials.length + 256 } = options;
-  if (!Number.isInteger(vocabSize) || vocabSize < specials.length + 256) {
+  const added = [...new Set([...specials, ...addedTokens])];
+  const { vocabSize = added.length + 256 } = options;
+  if (!Number.isInteger(vocabSize) || vocabSize < added.length + 256) {
     throw new TokenizerError(
-      `vocabSize ${vocabSize} has no room for 256 bytes and ${specials.length} special tokens: give at least ${specials.length + 256}`,
+      `vocabSize ${vocabSize} has no room for 256 bytes and ${added.length} special tokens: give at least ${added.length + 256}`,
     );
   }
-  const tokens = [...specials, ...byteAlphabet()];
-  const plain = tokenizerJson(specials, bpeModel(tokens, []), BYTE_LEVEL);
+  const tokens = [...added, ...byteAlphabet()];
+  const json = (merges: readonly [string, string][]): TokenizerJson =>
+    tokenizerJson(added, specials, bpeModel(tokens, merges), BYTE_LEVEL);
+  const plain = json([]);
   if (vocabSize === tokens.length) return makeTokenizer(specialTokens, plain);
   const split = openEngine(plain, {}).pre_tokenizer;
   const words = split === null ? new Map<string, number>() : countWords(text, split);
   const merges = learnMerges(words, tokens, vocabSize, minFrequency);
-  return makeTokenizer(specialTokens, tokenizerJson(specials, bpeModel(tokens, merges), BYTE_LEVEL));
+  return makeTokenizer(specialTokens, json(merges));
 }
 
 /** A tokenizer whose tokens are the characters (code points) of a text. What it lacks becomes `unkToken`, by default `<unk>`. */
@@ -51,9 +56,11 @@ export function characterTokenizer(text: string | Iterable<string>, options: New
   const specialTokens = { unkToken: '<unk>', ...options.specialTokens };
   const characters = new Set<string>();
   for (const part of partsOf(text)) for (const character of part) characters.add(character);
-  const tokens = [...new Set([...listOf(specialTokens), ...[...characters].sort(byCodePoint)])];
+  const specials = listOf(specialTokens);
+  const added = [...new Set([...specials, ...(options.addedTokens ?? [])])];
+  const tokens = [...new Set([...added, ...[...characters].sort(byCodePoint)])];
   const model = bpeModel(tokens, [], specialTokens.unkToken);
-  return makeTokenizer(specialTokens, tokenizerJson(listOf(specialTokens), model, { decoder: { type: 'Fuse' } }));
+  return makeTokenizer(specialTokens, tokenizerJson(added, specials, model, { decoder: { type: 'Fuse' } }));
 }
 
 /**
@@ -68,9 +75,13 @@ export function wordTokenizer(text: string | Iterable<string>, options: NewToken
   }
   const words = [...counts].sort(([a, n], [b, m]) => m - n || byCodePoint(a, b)).map(([word]) => word);
   const specials = listOf(specialTokens);
-  const vocab = idsOf([...new Set([...specials, ...words])]);
+  const added = [...new Set([...specials, ...(options.addedTokens ?? [])])];
+  const vocab = idsOf([...new Set([...added, ...words])]);
   const model = { type: 'WordLevel', vocab, unk_token: specialTokens.unkToken } as const;
-  return makeTokenizer(specialTokens, tokenizerJson(specials, model, { pre_tokenizer: { type: 'WhitespaceSplit' } }));
+  return makeTokenizer(
+    specialTokens,
+    tokenizerJson(added, specials, model, { pre_tokenizer: { type: 'WhitespaceSplit' } }),
+  );
 }
 
 const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
@@ -91,8 +102,9 @@ function bpeModel(tokens: readonly string[], merges: readonly [string, string][]
   };
 }
 
-/** tokenizer.json with special tokens that have the lowest ids. */
+/** tokenizer.json with added tokens that have the lowest ids, some of them special. */
 function tokenizerJson(
+  added: readonly string[],
   specials: readonly string[],
   model: TokenizerModel,
   pieces: Partial<TokenizerJson>,
@@ -101,7 +113,7 @@ function tokenizerJson(
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: specials.map(plainSpecialToken),
+    added_tokens: added.map((token, id) => ({ ...plainSpecialToken(token, id), special: specials.includes(token) })),
     normalizer: null,
     pre_tokenizer: null,
     post_processor: null,

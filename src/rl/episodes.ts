@@ -60,6 +60,8 @@ export interface EpisodeOptions {
    * rewards come after the episodes, so do these calls.
    */
   readonly onEpisode?: ((episode: CollectedEpisode) => boolean | void) | undefined;
+  /** What the resets of a group are told besides the seed. Default: nothing. */
+  readonly resetOptions?: ((group: number) => Readonly<Record<string, unknown>>) | undefined;
   /** Takes the likeliest actions, for evaluation. Default false. */
   readonly deterministic?: boolean | undefined;
 }
@@ -117,7 +119,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
    * environments answer.
    */
   async collect(options: EpisodeOptions): Promise<R> {
-    const { episodes: count, groupSize = 1, onEpisode, deterministic = false } = options;
+    const { episodes: count, groupSize = 1, onEpisode, resetOptions, deterministic = false } = options;
     if (!(isCount(count) && isCount(groupSize) && count % groupSize === 0)) {
       throw new RangeError(`collect: ${count} episodes do not make groups of ${groupSize}`);
     }
@@ -135,10 +137,11 @@ export class EpisodeCollector<R extends EpisodeSteps> {
       const newGroup = begun % groupSize === 0;
       if (begun === count || (newGroup && !goOn)) return null;
       if (newGroup) seed = Number(this.#seeds.integers(2 ** 31));
-      slot.episode = { group: Math.floor(begun++ / groupSize), seed };
+      const group = Math.floor(begun++ / groupSize);
+      slot.episode = { group, seed };
       slot.logProbs = [];
       slot.rewards = [];
-      return slot.env.reset({ seed });
+      return slot.env.reset(resetOptions === undefined ? { seed } : { seed, options: resetOptions(group) });
     };
     const beginAll = async (waiting: readonly (MaybePromise<ResetResult<unknown>> | null)[]): Promise<void> => {
       (await together(waiting)).forEach((answer, index) => {

@@ -24,6 +24,12 @@ export {
   type PPOAgentOptions,
   type SelectOptions,
 } from './ppo-agent.ts';
+export {
+  type EvaluatedText,
+  evaluateText,
+  type EvaluateTextOptions,
+  type TextEvaluation,
+} from './evaluate-text.ts';
 export { defaultRunDirectory, type MetricsRow, RunDirectory } from './run-directory.ts';
 export type {
   ExampleEvaluation,

@@ -168,7 +168,7 @@ describe('train', () => {
   });
 });
 
-describe('the recipe that npm start runs', () => {
+describe('the recipe that npm run cartpole runs', () => {
   test('solves CartPole: a mean return of at least 475 over 100 episodes', async () => {
     const { stdout } = await gymformer(
       'train',

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CliError } from '../../src/cli/cli-error.ts';
 import { parseOverrides } from '../../src/cli/overrides.ts';
-import { parseRecipe, readRecipe, recipeForEnv } from '../../src/cli/recipe.ts';
+import { reasoningRecipeSchema } from '../../src/cli/reasoning-schema.ts';
+import { kindOfRecipe, parseRecipe, readRecipe, readRecipeOf, recipeForEnv } from '../../src/cli/recipe.ts';
 import { registry } from '../../src/env/index.ts';
 
 const recipes = fileURLToPath(new URL('../../recipes/', import.meta.url));
@@ -26,10 +27,16 @@ function complaint(text: string, ...words: string[]): string {
 }
 
 describe('the recipes that come with the package', () => {
-  test.each(readdirSync(recipes))('%s is valid and names an environment that there is', (name) => {
+  const of = (kind: string) => readdirSync(recipes).filter((name) => kindOfRecipe(join(recipes, name)) === kind);
+
+  test.each(of('agent'))('%s is valid and names an environment that there is', (name) => {
     const recipe = readRecipe(join(recipes, name));
     expect(registry.has(recipe.env)).toBe(true);
     expect(recipe.seed).toBeDefined();
+  });
+
+  test.each(of('reasoning'))('%s is valid', (name) => {
+    expect(readRecipeOf(reasoningRecipeSchema, join(recipes, name)).seed).toBeDefined();
   });
 });
 

@@ -2,7 +2,7 @@
 
 import type { MaybePromise } from '../env.ts';
 import { EnvError } from '../errors.ts';
-import { type Problem, type ProblemRow, readProblems, splitProblems } from './problems.ts';
+import { type Problem, type ProblemRow, ProblemsError, readProblems, splitProblems } from './problems.ts';
 import {
   DEFAULT_FEW_SHOT,
   DEFAULT_SYSTEM_MESSAGE,
@@ -16,7 +16,7 @@ import { needsNumbers, type RewardChoice, rewardOf } from './rewards/named-rewar
 import { guardedReward, type RewardErrorPolicy, type RewardFunction } from './rewards/reward-function.ts';
 import { after, TextEnv, type TextPrompt, type TextScore } from './text-env.ts';
 import type { TextEpisode } from './text-episode.ts';
-import type { TextTokenizer } from './text-tokenizer.ts';
+import type { TextMessage, TextTokenizer } from './text-tokenizer.ts';
 import { tokenizerOf } from './tokenizer-folder.ts';
 
 /** Options of {@link CoTEnv}. */
@@ -49,6 +49,11 @@ export interface CoTEnvOptions {
   readonly rewardErrors?: RewardErrorPolicy | undefined;
   readonly renderMode?: string | null | undefined;
 }
+
+/** A problem's prompt and its worked solution, in a form that supervised fine-tuning reads. */
+export type WorkedExample =
+  | { readonly prompt: string; readonly completion: string }
+  | { readonly messages: readonly TextMessage[] };
 
 /** One episode's problem. */
 interface AskedProblem extends Problem {
@@ -118,6 +123,26 @@ export class CoTEnv extends TextEnv<AskedProblem> {
     for (const { text, addSpecialTokens } of long.slice(0, PROMPTS_TO_COUNT)) {
       this.checkRoom(this.tokenizer.encode(text, { addSpecialTokens }).length, text);
     }
+  }
+
+  /**
+   * The problems with their solutions, to teach the format by example (`trainSft`) before it is rewarded: the very prompts of this
+   * environment, as `prompt` and `completion`, or as `messages` where it chats.
+   *
+   * @param count the first so many. Default: all.
+   * @throws ProblemsError for a problem without a solution, by its question
+   */
+  workedExamples(count: number = this.problems.length): WorkedExample[] {
+    return this.problems.slice(0, count).map(({ question, solution }) => {
+      if (solution === undefined) {
+        throw new ProblemsError(
+          `the problem ${JSON.stringify(question)} has no solution, which learning by example needs`,
+        );
+      }
+      const { text, messages } = this.#format(question);
+      if (messages === undefined) return { prompt: text, completion: solution };
+      return { messages: [...messages, { role: 'assistant', content: solution }] };
+    });
   }
 
   protected override prompt(options: Readonly<Record<string, unknown>>): TextPrompt<AskedProblem> {

@@ -1,6 +1,6 @@
 import './register.ts';
 
-export { CoTEnv, type CoTEnvOptions } from './cot-env.ts';
+export { CoTEnv, type CoTEnvOptions, type WorkedExample } from './cot-env.ts';
 export type { EpisodeRewarder, PlayedEpisode, PlayingPolicy, RewardedEpisode } from './episode-rewarder.ts';
 export * from './generators/index.ts';
 export {

@@ -44,6 +44,8 @@ export interface PromptFormatOptions {
 export interface FormattedPrompt {
   readonly text: string;
   readonly addSpecialTokens: boolean;
+  /** For format `chat`: the turns that the text spells. */
+  readonly messages?: readonly TextMessage[];
 }
 
 /**
@@ -71,10 +73,10 @@ export function promptFormatter(
       ]),
     ];
     const options = { addGenerationPrompt: true, tokenize: false } as const;
-    const chat = (question: string): FormattedPrompt => ({
-      text: tokenizer.applyChatTemplate!([...before, { role: 'user', content: question }], options),
-      addSpecialTokens: false,
-    });
+    const chat = (question: string): FormattedPrompt => {
+      const messages: readonly TextMessage[] = [...before, { role: 'user', content: question }];
+      return { text: tokenizer.applyChatTemplate!(messages, options), addSpecialTokens: false, messages };
+    };
     try {
       // A tokenizer without a template, or one whose template wants other turns, says so now rather than in training.
       chat('?');

@@ -1,7 +1,7 @@
 export { extractAnswer, type Grade, gradeAnswer, parseNumber, TAGS } from './answers.ts';
 export { DISTANCE_PENALTIES, distanceReward, exactMatch, formatReward } from './basic.ts';
 export { type WeightedReward, weightedSum, withTimeout } from './combine.ts';
-export { type RewardChoice, type RewardName, rewardOf } from './named-rewards.ts';
+export { REWARD_NAMES, type RewardChoice, type RewardName, rewardOf } from './named-rewards.ts';
 export {
   guardedReward,
   type RewardContext,

@@ -21,6 +21,9 @@ const REWARDS = {
 /** A reward function that has a name; each with its defaults. */
 export type RewardName = keyof typeof REWARDS;
 
+/** All names. */
+export const REWARD_NAMES = Object.keys(REWARDS) as RewardName[];
+
 /** A reward: a name, a function, or a list of them with weights. */
 export type RewardChoice =
   | RewardName
@@ -41,9 +44,8 @@ export function rewardOf(choice: RewardChoice): RewardFunction {
   if (typeof choice === 'function') return choice;
   if (typeof choice === 'string') {
     if (isRewardName(choice)) return REWARDS[choice]();
-    const names = Object.keys(REWARDS);
-    const nearest = closestMatch(choice, names);
-    const hint = nearest === undefined ? `; there are ${names.join(', ')}` : `. Did you mean ${nearest}?`;
+    const nearest = closestMatch(choice, REWARD_NAMES);
+    const hint = nearest === undefined ? `; there are ${REWARD_NAMES.join(', ')}` : `. Did you mean ${nearest}?`;
     throw new EnvError(`No reward function is called '${String(choice)}'${hint}`);
   }
   if (!Array.isArray(choice)) {

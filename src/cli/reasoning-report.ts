@@ -1,0 +1,170 @@
+// What is printed of a run of kind `reasoning`, and what a program reads of it.
+
+import { join } from 'node:path';
+import type { CausalLM } from '../lm/index.ts';
+import type { SftResult, TextEvaluation, TrainProgress, TrainTextResult } from '../trainer/index.ts';
+import { chart } from './chart.ts';
+import { clock, duration, grouped, percent, sparkline, spread } from './format.ts';
+import { ourCommand } from './our-command.ts';
+import type { ReasoningRecipe } from './reasoning-schema.ts';
+import { table } from './table.ts';
+
+/** Answers to the held-out problems: the likeliest, and drawn ones. */
+export interface Answers {
+  readonly greedy: TextEvaluation;
+  readonly sampled: TextEvaluation | null;
+}
+
+/** What a run came to. */
+export interface ReasoningResult {
+  readonly stoppedBy: 'end' | 'signal';
+  readonly seed: number;
+  readonly seconds: number;
+  /** Held-out problems that were answered. */
+  readonly problems: number;
+  readonly runDirectory: string;
+  /** The trained model's folder. */
+  readonly model: string;
+  readonly sft: SftResult | null;
+  readonly before: Answers | null;
+  readonly rl: TrainTextResult | null;
+  readonly after: Answers | null;
+}
+
+/** As it stands in summary.json. */
+export function resultJson(result: ReasoningResult): object {
+  const { sft, rl, before, after, model, ...rest } = result;
+  const shares = (answers: Answers | null) =>
+    answers && {
+      accuracy: answers.greedy.accuracy,
+      sampledAccuracy: answers.sampled?.accuracy ?? null,
+      meanReturn: answers.greedy.meanReturn,
+      meanLength: answers.greedy.meanLength,
+    };
+  return {
+    ...rest,
+    model,
+    checkpoint: model,
+    before: shares(before),
+    after: shares(after),
+    sft: sft && { steps: sft.steps, tokens: sft.tokens, seconds: sft.seconds, loss: sft.trainLoss.at(-1) ?? null },
+    rl: rl && { updates: rl.updates, episodes: rl.episodeReturns.length, tokens: rl.steps, seconds: rl.seconds },
+  };
+}
+
+export function introduction(recipe: ReasoningRecipe, model: CausalLM, problems: number, heldOut: number): string {
+  const name = typeof recipe.model === 'string' ? recipe.model : `A new ${model.config.modelType} model`;
+  const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);
+  return (
+    `${name} of ${grouped(parameters)} parameters, seed ${recipe.seed}.\n` +
+    `${grouped(problems)} problems to learn from; ${grouped(heldOut)} others, never learned from, to be measured by.`
+  );
+}
+
+export function sftSummary(
+  { steps, tokens, seconds, trainLoss, stoppedBy }: SftResult,
+  accuracy: number | null,
+): string {
+  const end = stoppedBy === 'signal' ? ': interrupted' : '';
+  const right = accuracy === null ? '' : `, ${percent(accuracy)} of answers right`;
+  const loss = trainLoss.at(-1)!.toFixed(4);
+  return `   ${grouped(steps)} steps on ${grouped(tokens)} tokens in ${duration(seconds)}: loss ${loss}${right}${end}.`;
+}
+
+/** The held-out answers between the stages. */
+export function measured({ greedy, sampled }: Answers): string {
+  const drawn = sampled === null ? '' : ` (${percent(sampled.accuracy ?? 0)} when tokens are drawn)`;
+  return `   Held-out problems answered rightly: ${percent(greedy.accuracy ?? 0)}${drawn}.`;
+}
+
+export function rlProgressText(progress: TrainProgress, accuracies: readonly number[], isTTY: boolean): string {
+  const { episodes, stepsPerSecond, fraction, seconds, meanLength } = progress;
+  const parts = [`${grouped(episodes)} episodes`, `${grouped(stepsPerSecond)} tokens/s`];
+  if (accuracies.length > 0) parts.push(`right ${percent(accuracies.at(-1)!)}`);
+  if (meanLength !== null) parts.push(`length ${meanLength.toFixed(1)}`);
+  if (fraction > 0) parts.push(`${clock((seconds * (1 - fraction)) / fraction)} left`);
+  if (isTTY && accuracies.length > 1) parts.push(sparkline(spread(accuracies, 20)));
+  return parts.join('  ');
+}
+
+export function rlSummary({ steps, updates, episodeReturns, seconds, stoppedBy }: TrainTextResult): string {
+  const counts = `${grouped(episodeReturns.length)} texts of ${grouped(steps)} tokens, ${grouped(updates)} updates`;
+  return `   ${counts} in ${duration(seconds)}${stoppedBy === 'signal' ? ': interrupted' : ''}.`;
+}
+
+/** The first held-out problems as they were answered before and after, and how many were answered rightly. */
+export function beforeAndAfter(before: Answers, after: Answers, samples: number): string {
+  const { texts } = before.greedy;
+  const shown = texts.slice(0, samples).map((text, i) => sideBySide(text, after.greedy.texts[i]!));
+  const row = (name: string, a: TextEvaluation, b: TextEvaluation): string[] => {
+    const gain = ((b.accuracy ?? 0) - (a.accuracy ?? 0)) * 100;
+    return [
+      name,
+      percent(a.accuracy ?? 0),
+      percent(b.accuracy ?? 0),
+      `${gain >= 0 ? '+' : ''}${gain.toFixed(1)} points`,
+    ];
+  };
+  const rows = [row('the likeliest tokens', before.greedy, after.greedy)];
+  if (before.sampled !== null && after.sampled !== null) rows.push(row('drawn tokens', before.sampled, after.sampled));
+  const shares = table(['answers right, by', 'before', 'after', 'gain'], rows, ['before', 'after', 'gain']);
+  const heading = `\n3. Before and after, on ${grouped(texts.length)} problems never learned from`;
+  return [heading, ...shown, `\n${indented(shares)}`].join('\n');
+}
+
+type Written = TextEvaluation['texts'][number];
+
+/** Two answers to one problem, line beside line. */
+function sideBySide(left: Written, right: Written): string {
+  const question = String(left.info['question'] ?? left.prompt);
+  const lines = ({ completion, correct }: Written): string[] => [
+    correct ? 'right:' : 'wrong:',
+    ...completion.split('\n'),
+  ];
+  const [a, b] = [lines(left), lines(right)];
+  const width = Math.max(24, ...a.map((line) => line.length)) + 2;
+  const both = Array.from({ length: Math.max(a.length, b.length) }, (_, i) =>
+    `${(a[i] ?? '').padEnd(width)}${b[i] ?? ''}`.trimEnd(),
+  );
+  return `\n${indented([question, ...both].join('\n'))}`;
+}
+
+function indented(text: string): string {
+  return text.replace(/^(?=.)/gm, '   ');
+}
+
+/** How the share of right answers rose in training. */
+export function curveText({ metrics }: TrainTextResult): string {
+  const accuracies = metrics.flatMap(({ accuracy }) => accuracy ?? []);
+  if (accuracies.length < 2) return '';
+  return `\n   Right answers in training, ${accuracies.length} updates from left to right:\n${indented(chart(accuracies))}`;
+}
+
+/** Where things are, and what to do with them. */
+export function whereAndNext(result: ReasoningResult, recipe: ReasoningRecipe, question: string): string {
+  const { runDirectory, model, rl, stoppedBy } = result;
+  const ran = join(runDirectory, 'recipe.yaml');
+  const files = [
+    `Run directory: ${runDirectory}`,
+    `Model:         ${model}`,
+    ...(rl === null ? [] : [`Completions:   ${join(runDirectory, 'rl', 'completions.jsonl')}`]),
+  ];
+  const prompt = `'${question.replaceAll("'", String.raw`'\''`)}'`;
+  const next =
+    stoppedBy === 'signal'
+      ? [goOn(result, ran)]
+      : [
+          ...(recipe.envOptions?.template === '{question}'
+            ? [`Ask it:           ${ourCommand()} generate ${model} --prompt ${prompt} --temperature 0`]
+            : []),
+          `Measure it again: ${ourCommand()} evaluate ${model}`,
+          `The same again:   ${ourCommand()} train ${ran}`,
+        ];
+  return `\n${files.join('\n')}\n\n${next.join('\n')}`;
+}
+
+function goOn({ sft, before, model }: ReasoningResult, ran: string): string {
+  const rest =
+    before === null && sft?.stoppedBy === 'signal' ? `--sft.resume ${sft.modelFolder}` : `--model ${model} --sft null`;
+  return `Go on with it:    ${ourCommand()} train ${ran} ${rest}`;
+}

@@ -1,0 +1,136 @@
+// What a recipe of kind `reasoning` begins with: problems, a tokenizer, a model, and an environment of its own.
+
+import { join } from 'node:path';
+import {
+  additionProblems,
+  arithmeticProblems,
+  CoTEnv,
+  type CoTEnvOptions,
+  DEFAULT_FEW_SHOT,
+  DEFAULT_SYSTEM_MESSAGE,
+  DEFAULT_TEMPLATE,
+  type Problem,
+  readProblems,
+  TAGS,
+  type WorkedExample,
+} from '../env/text/index.ts';
+import { characterTokenizer, fromConfig, ModelError, type Tokenizer, trainByteLevelTokenizer } from '../lm/index.ts';
+import { CliError } from './cli-error.ts';
+import { type LanguageModel, loadLanguageModel } from './generate-text.ts';
+import type { ReasoningRecipe } from './reasoning-schema.ts';
+
+/** What environments of both parts of the problems are made with. */
+export type EnvOptions = Omit<CoTEnvOptions, 'split' | 'renderMode'>;
+
+type NewModel = Exclude<ReasoningRecipe['model'], string>;
+type Settings = NonNullable<ReasoningRecipe['envOptions']>;
+
+/** The problems that a recipe names or makes. */
+export function problemsOf({ dataset }: ReasoningRecipe, seed: number): readonly Problem[] {
+  if (typeof dataset === 'string') return readProblems(dataset);
+  if (dataset.generator === 'addition') {
+    const { generator: _, ...options } = dataset;
+    return additionProblems({ seed, ...options });
+  }
+  const { generator: _, ...options } = dataset;
+  return arithmeticProblems({ seed, ...options });
+}
+
+/** Where a run keeps problems that it made itself. */
+export function problemsFile(runDirectory: string): string {
+  return join(runDirectory, 'problems.json');
+}
+
+/** The model that a recipe names or describes. */
+export async function modelOf(
+  { model, envOptions = {} }: ReasoningRecipe,
+  problems: readonly Problem[],
+  seed: number,
+): Promise<Omit<LanguageModel, 'folder'>> {
+  if (typeof model === 'string') return loadLanguageModel(model);
+  const tokenizer = newTokenizer(model.tokenizer ?? {}, problems, envOptions);
+  const ids = {
+    eos_token_id: tokenizer.eosTokenId,
+    bos_token_id: tokenizer.eosTokenId,
+    pad_token_id: tokenizer.padTokenId,
+  };
+  const config = { ...model.config, ...ids, vocab_size: tokenizer.vocabSize };
+  try {
+    return { model: fromConfig(config, { seed }), tokenizer };
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    throw new CliError(`model.config: ${error.message}`, undefined, { cause: error });
+  }
+}
+
+function newTokenizer(
+  { type = 'characters', vocabSize, addedTokens = Object.values(TAGS) }: NonNullable<NewModel['tokenizer']>,
+  problems: readonly Problem[],
+  { template = DEFAULT_TEMPLATE, systemMessage = DEFAULT_SYSTEM_MESSAGE, fewShot }: Settings,
+): Tokenizer {
+  const shown: readonly Problem[] = fewShot ?? DEFAULT_FEW_SHOT;
+  const pieces = [template.replace(/\{(system|examples|question)\}/g, ''), systemMessage];
+  for (const { question, answer, solution = '' } of [...shown, ...problems]) pieces.push(question, answer, solution);
+  if (shown.length > 0) pieces.push('Question: \n');
+  // What is a token of its own is not made of characters.
+  const texts = pieces.map((piece) => addedTokens.reduce((rest, token) => rest.replaceAll(token, ''), piece));
+  const options = { specialTokens: { eosToken: '<eos>', padToken: '<pad>' }, addedTokens };
+  return type === 'characters'
+    ? characterTokenizer(texts, options)
+    : trainByteLevelTokenizer(texts, { ...options, ...(vocabSize === undefined ? {} : { vocabSize }) });
+}
+
+/**
+ * Checks that the longest text fits the model, before hours go into shorter ones.
+ *
+ * @throws CliError that names the question
+ */
+export function checkLengths(env: CoTEnv, { model, tokenizer }: Omit<LanguageModel, 'folder'>): void {
+  const { maxPositions, vocabSize } = model.config;
+  if (tokenizer.vocabSize > vocabSize) {
+    throw new CliError(`the tokenizer has ${tokenizer.vocabSize} tokens, but the model only ${vocabSize}`);
+  }
+  env.problems.forEach(({ question }, index) => {
+    const [observation] = env.reset({ options: { index } }) as [Int32Array, object];
+    if (observation.length + env.maxGeneration <= maxPositions) return;
+    throw new CliError(
+      `${JSON.stringify(question)} has ${observation.length} tokens as a prompt, and ${env.maxGeneration} may follow ` +
+        `(envOptions.maxGeneration), but the model reads ${maxPositions}`,
+    );
+  });
+}
+
+/** How many held-out problems to answer. */
+export function heldOutProblems({ evaluation }: Pick<ReasoningRecipe, 'evaluation'>, options: EnvOptions): number {
+  const { length } = new CoTEnv({ ...options, split: 'test' }).problems;
+  const { problems = Math.min(500, length) } = evaluation ?? {};
+  if (problems <= length) return problems;
+  throw new CliError(
+    `evaluation.problems is ${problems}, but only ${length} problems are held out: raise envOptions.testSplit, or the ` +
+      'number of problems',
+  );
+}
+
+/** What the stage of learning by example has to do with. */
+export interface Lessons {
+  readonly examples: readonly WorkedExample[];
+  /** Training problems that are no examples, to look at the accuracy with; none if nobody looks. */
+  readonly others: readonly Problem[];
+}
+
+/** Training problems that the accuracy is looked at with. */
+const LOOKED_AT = 128;
+
+/** Examples and other training problems. Null if the recipe has no stage of learning by example. */
+export function lessonsOf({ sft }: ReasoningRecipe, env: CoTEnv): Lessons | null {
+  if (sft == null) return null;
+  const examples = env.workedExamples(sft.examples);
+  if (sft.stopAtAccuracy === undefined) return { examples, others: [] };
+  const others = env.problems.slice(examples.length, examples.length + LOOKED_AT);
+  if (others.length === LOOKED_AT) return { examples, others };
+  const most = env.problems.length - LOOKED_AT;
+  throw new CliError(
+    `sft.stopAtAccuracy looks at ${LOOKED_AT} training problems that are no examples, but there are ${others.length}: ` +
+      (most > 0 ? `set sft.examples to at most ${most}` : 'the dataset is too small for it'),
+  );
+}
