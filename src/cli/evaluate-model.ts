@@ -2,13 +2,12 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { CoTEnv } from '../env/text/index.ts';
 import { LMActorNetwork, TokenPolicy } from '../rl/index.ts';
 import { type EvaluatedText, evaluateText } from '../trainer/index.ts';
 import { CliError, EXIT_INTERRUPTED } from './cli-error.ts';
 import { figure, grouped, percent } from './format.ts';
 import { loadLanguageModel } from './generate-text.ts';
-import { heldOutProblems, problemsFile, problemsOf } from './reasoning-setup.ts';
+import { envFor, heldOutProblems, problemsFile, problemsOf } from './reasoning-setup.ts';
 import { reasoningRecipeSchema } from './reasoning-schema.ts';
 import { kindOfRecipe, readRecipeOf } from './recipe.ts';
 import { Screen } from './screen.ts';
@@ -55,7 +54,7 @@ export async function evaluateModel(path: string, options: EvaluateModelOptions)
   try {
     const { accuracy, meanReturn, meanLength, texts } = await evaluateText(
       policy,
-      () => new CoTEnv({ ...envOptions, split: 'test' }),
+      () => envFor({ ...envOptions, split: 'test' }, language),
       {
         episodes,
         inOrder: true,

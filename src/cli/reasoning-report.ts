@@ -163,8 +163,10 @@ export function whereAndNext(result: ReasoningResult, recipe: ReasoningRecipe, q
   return `\n${files.join('\n')}\n\n${next.join('\n')}`;
 }
 
-function goOn({ sft, before, model }: ReasoningResult, ran: string): string {
-  const rest =
-    before === null && sft?.stoppedBy === 'signal' ? `--sft.resume ${sft.modelFolder}` : `--model ${model} --sft null`;
+function goOn({ sft, before, rl, model }: ReasoningResult, ran: string): string {
+  const taught = sft === null ? '' : `--model ${sft.modelFolder} --sft null`;
+  let rest = `--model ${model} --sft null`;
+  if (rl !== null) rest = `${taught} --rl.resume ${rl.checkpoint}`.trimStart();
+  else if (before === null && sft?.stoppedBy === 'signal') rest = `--sft.resume ${sft.modelFolder}`;
   return `Go on with it:    ${ourCommand()} train ${ran} ${rest}`;
 }

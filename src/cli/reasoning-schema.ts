@@ -120,7 +120,10 @@ type RlOfRun =
   | 'actor'
   | 'critic'
   | 'ppoConfig'
+  | 'tokenizer'
   | 'callbacks'
+  | 'log'
+  | 'logInterval'
   | 'seed'
   | 'savePath'
   | 'signal'
@@ -136,7 +139,9 @@ const rlFields = {
   updateInterval: positiveInteger.optional(),
   groupSize: positiveInteger.optional(),
   saveInterval: positiveInteger.optional(),
+  maxTimesteps: positiveInteger.optional(),
   stopAtMeanReturn: number.optional(),
+  resume: text.optional(),
 } satisfies { readonly [K in Exclude<keyof TrainTextOptions, RlOfRun>]-?: z.ZodType<TrainTextOptions[K]> };
 
 const rlSchema = z

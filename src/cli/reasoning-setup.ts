@@ -80,24 +80,11 @@ function newTokenizer(
     : trainByteLevelTokenizer(texts, { ...options, ...(vocabSize === undefined ? {} : { vocabSize }) });
 }
 
-/**
- * Checks that the longest text fits the model, before hours go into shorter ones.
- *
- * @throws CliError that names the question
- */
-export function checkLengths(env: CoTEnv, { model, tokenizer }: Omit<LanguageModel, 'folder'>): void {
-  const { maxPositions, vocabSize } = model.config;
-  if (tokenizer.vocabSize > vocabSize) {
-    throw new CliError(`the tokenizer has ${tokenizer.vocabSize} tokens, but the model only ${vocabSize}`);
-  }
-  env.problems.forEach(({ question }, index) => {
-    const [observation] = env.reset({ options: { index } }) as [Int32Array, object];
-    if (observation.length + env.maxGeneration <= maxPositions) return;
-    throw new CliError(
-      `${JSON.stringify(question)} has ${observation.length} tokens as a prompt, and ${env.maxGeneration} may follow ` +
-        `(envOptions.maxGeneration), but the model reads ${maxPositions}`,
-    );
-  });
+/** An environment of one part of the problems, which knows how much the model can read. */
+export function envFor(options: CoTEnvOptions, { model }: Omit<LanguageModel, 'folder'>): CoTEnv {
+  const env = new CoTEnv(options);
+  env.limitContext(model.config.maxPositions);
+  return env;
 }
 
 /** How many held-out problems to answer. */

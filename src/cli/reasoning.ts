@@ -37,7 +37,7 @@ import {
 } from './reasoning-report.ts';
 import { type ReasoningRecipe, reasoningRecipeSchema } from './reasoning-schema.ts';
 import {
-  checkLengths,
+  envFor,
   type EnvOptions,
   heldOutProblems,
   type Lessons,
@@ -92,9 +92,8 @@ class ReasoningRun {
       tokenizer: language.tokenizer,
       dataset,
     });
-    const trainEnv = new CoTEnv(env(problems));
+    const trainEnv = envFor(env(problems), language);
     const lessons = lessonsOf(recipe, trainEnv);
-    checkLengths(trainEnv, language);
     const heldOut = heldOutProblems(recipe, env(problems));
 
     const directory = new RunDirectory(runDirectory ?? defaultRunDirectory('reasoning', seed));
@@ -183,7 +182,8 @@ class ReasoningRun {
     if (sft == null || this.#lessons === null || this.#screen.signal.aborted) return null;
     const { examples: _count, stopAtAccuracy, accuracyInterval = 10, ...options } = sft;
     const { examples, others } = this.#lessons;
-    const lookedAt = (): CoTEnv => new CoTEnv({ ...this.#envOptions, dataset: others, split: 'train', testSplit: 0 });
+    const lookedAt = (): CoTEnv =>
+      envFor({ ...this.#envOptions, dataset: others, split: 'train', testSplit: 0 }, this.#language);
     let accuracy: number | null = null;
     const screen = this.#screen;
     screen.say(`\n1. Learning by example: ${examples.length} problems with worked solutions`);
@@ -255,7 +255,7 @@ class ReasoningRun {
     const { signal } = this.#screen;
     if (signal.aborted) return null;
     this.#screen.begin('text');
-    const env = (): CoTEnv => new CoTEnv({ ...this.#envOptions, split: 'test' });
+    const env = (): CoTEnv => envFor({ ...this.#envOptions, split: 'test' }, this.#language);
     const started = performance.now();
     const answer = (deterministic: boolean, kind: string): Promise<TextEvaluation> => {
       let done = 0;

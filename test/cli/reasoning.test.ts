@@ -38,7 +38,7 @@ interface Summary {
   readonly before: { readonly accuracy: number; readonly sampledAccuracy: number; readonly meanReturn: number };
   readonly after: Summary['before'];
   readonly sft: { readonly steps: number; readonly loss: number };
-  readonly rl: { readonly updates: number; readonly episodes: number };
+  readonly rl: { readonly updates: number; readonly episodes: number } | null;
 }
 const summaryOf = (run: string): Summary => JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')) as Summary;
 const linesOf = (file: string): object[] =>
@@ -130,11 +130,7 @@ describe('recipes', () => {
   });
 
   test.each([
-    [
-      'a context that is too short',
-      ['--envOptions.maxGeneration', '46'],
-      /has 4 tokens as a prompt, and 46 may follow/,
-    ],
+    ['a context that is too short', ['--model.config.n_positions', '4'], /a prompt of 4 tokens leaves no room/],
     ['more held-out problems than there are', ['--evaluation.problems', '13'], /only 12 problems are held out/],
     ['no other problems to stop by', ['--sft.stopAtAccuracy', '0.5'], /there are 28: the dataset is too small for it/],
     ['a config that cannot be', ['--model.config.n_head', '3'], /error: model\.config: /],
@@ -278,7 +274,7 @@ describe('Ctrl-C', () => {
       'rl',
       ['--rl.maxEpisodes', '100000'],
       'Stopping after this update.',
-      /--model (\S+) --sft null/,
+      /--model \S+ --sft null --rl\.resume \S+/,
     ],
   ])('%s: saves, says how to go on, and that works', async (_name, stage, words, announced, how) => {
     const run = join(root, `interrupted-${stage}`);
@@ -297,13 +293,16 @@ describe('Ctrl-C', () => {
     const [, file, rest] = /Go on with it: +npm run gymformer -- train (\S+) (.+)/.exec(stdout)!;
     expect(rest).toMatch(how);
     const more = join(root, `more-${stage}`);
-    const short = ['--sft.maxSteps', '2000', '--rl.maxEpisodes', '8', '--quiet', '--runDirectory', more];
-    const next = stage === 'sft' ? short : short.slice(2);
+    const [steps, episodes] = [summaryOf(run).sft.steps + 2, (summaryOf(run).rl?.episodes ?? 0) + 8];
+    const end = stage === 'sft' ? ['--sft.maxSteps', String(steps)] : [];
+    const next = [...end, '--rl.maxEpisodes', String(episodes), '--quiet', '--runDirectory', more];
     expect(await gymformer(['train', file!, ...rest!.split(' '), ...next])).toEqual({
       code: 0,
       stdout: '',
       stderr: '',
     });
+    const { sft, rl } = summaryOf(more);
+    expect([stage === 'sft' ? sft.steps : steps, rl?.episodes]).toEqual([steps, episodes]);
     expect(summaryOf(more).stoppedBy).toBe('end');
   });
 });

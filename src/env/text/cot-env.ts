@@ -2,7 +2,7 @@
 
 import type { MaybePromise } from '../env.ts';
 import { EnvError } from '../errors.ts';
-import { type Problem, type ProblemRow, ProblemsError, readProblems, splitProblems } from './problems.ts';
+import { type Problem, type ProblemRow, ProblemsError, readProblems, sharedSplit } from './problems.ts';
 import {
   DEFAULT_FEW_SHOT,
   DEFAULT_SYSTEM_MESSAGE,
@@ -104,7 +104,7 @@ export class CoTEnv extends TextEnv<AskedProblem> {
       renderMode: options.renderMode,
     });
     const all = readProblems(options.dataset, { numeric: needsNumbers(reward) });
-    this.problems = splitProblems(all, { split, testSplit, seed });
+    this.problems = sharedSplit(all, { split, testSplit, seed });
     this.#format = promptFormatter(tokenizer, { promptFormat, template, systemMessage, fewShot });
     const rate = rewardOf(reward);
     this.#reward = guardedReward(

@@ -137,3 +137,15 @@ export function splitProblems<P extends Problem>(
   }
   return part;
 }
+
+const parts = new WeakMap<readonly Problem[], Map<string, readonly Problem[]>>();
+
+/** As {@link splitProblems}, once for all who ask for the same part of the very same problems, which nobody may change. */
+export function sharedSplit(problems: readonly Problem[], options: SplitOptions): readonly Problem[] {
+  const known = parts.get(problems) ?? new Map<string, readonly Problem[]>();
+  parts.set(problems, known);
+  const key = JSON.stringify([options.split, options.testSplit, options.seed]);
+  const part = known.get(key) ?? splitProblems(problems, options);
+  known.set(key, part);
+  return part;
+}
