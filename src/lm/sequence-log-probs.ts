@@ -96,15 +96,15 @@ export class SequenceLogProbs {
     return answers;
   }
 
-  /** The same model token by token: what reads one text as it is written. */
-  decoder(): Decoder {
+  /** The same model token by token: what reads texts as they are written. @param batch how many at a time. Default 1 */
+  decoder(batch = 1): Decoder {
     const { model } = this;
     const bare = {
       config: model.config,
       hidden: (...args: Parameters<CausalLM['hidden']>) => withoutAdapters(model, () => model.hidden(...args)),
       logits: (hidden: Tensor) => withoutAdapters(model, () => model.logits(hidden)),
     };
-    return new KeyValueDecoder(bare, { batch: 1, maxLength: model.config.maxPositions, threads: this.#threads });
+    return new KeyValueDecoder(bare, { batch, maxLength: model.config.maxPositions, threads: this.#threads });
   }
 
   /** Frees the programs. */

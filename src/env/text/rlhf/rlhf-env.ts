@@ -1,8 +1,6 @@
 // RLHFEnv: go on from a query, to be judged at the end and held close to a reference on the way.
 // The name, the keyword arguments and most of info are the Python original's; its divergence compares the policy with the reference.
 
-import { logProbability } from '../../../lm/sampling.ts';
-import type { Decoder } from '../../../lm/kv-cache.ts';
 import type { MaybePromise, ResetOptions, ResetResult, StepResult } from '../../env.ts';
 import { EnvError } from '../../errors.ts';
 import type { EpisodeRewarder } from '../episode-rewarder.ts';
@@ -14,7 +12,8 @@ import { tokenizerOf } from '../tokenizer-folder.ts';
 import { type AdaptiveKl, KlController, type KlEstimator, klEstimators } from './kl.ts';
 import { type Query, type QueryRow, readQueries } from './queries.ts';
 import { Reference, type ReferenceModel } from './reference.ts';
-import { batchReward, type TextReward } from './reward-source.ts';
+import { ReferenceSlots } from './reference-slots.ts';
+import { type BatchReward, batchReward, type TextReward } from './reward-source.ts';
 import { type EndOfText, RlhfRewarder } from './rewarder.ts';
 
 /** Where a text ends although it has not said so, as in Ziegler et al. 2019: "at the first full stop after 16 tokens". */
@@ -89,42 +88,23 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
   #observed: number | undefined;
   #logProbs: number[] = [];
   #referenceLogProbs: number[] = [];
-  #decoder: Decoder | undefined;
+  readonly #slots: ReferenceSlots;
+  readonly #slot: number;
 
-  constructor(options: RLHFEnvOptions) {
+  /** @param shared what environments of a vector have in common. Default: all its own */
+  constructor(options: RLHFEnvOptions, shared?: SharedParts) {
     for (const name of ['tokenizer', 'dataset', 'reward'] as const) {
       if (options[name] === undefined) throw new EnvError(`RLHFEnv needs ${name}: ${NEEDED[name]}`);
     }
-    const tokenizer = typeof options.tokenizer === 'string' ? tokenizerOf(options.tokenizer) : options.tokenizer;
-    const { maxGeneration = 64, truncateAt, klCoef = 0.05, klEstimator = 'k1', missingEosPenalty = 0 } = options;
-    super({ tokenizer, maxGeneration, stopStrings: options.stopStrings, renderMode: options.renderMode });
-    if (!Object.hasOwn(klEstimators, klEstimator)) {
-      throw new EnvError(`klEstimator is ${JSON.stringify(klEstimator)}, but must be k1, k2 or k3`);
-    }
-    if (!Number.isFinite(missingEosPenalty)) throw new EnvError(`missingEosPenalty is ${missingEosPenalty}`);
-    const { temperature, refModel = 'initial', whitenRewards = false } = options;
-    if (temperature !== undefined && !(temperature > 0)) {
-      throw new EnvError(`temperature is ${temperature}, but must be above 0`);
-    }
-    const klController = klCoef instanceof KlController ? klCoef : new KlController(klCoef);
-    if (refModel === null && klController.coef !== 0) {
-      throw new EnvError(
-        `refModel is null, so there is no divergence that klCoef ${klController.coef} could weigh: set it to 0`,
-      );
-    }
+    const { maxGeneration = MAX_GENERATION, truncateAt, stopStrings, renderMode } = options;
+    const tokenizer = tokenizerFor(options);
+    super({ tokenizer, maxGeneration, stopStrings, renderMode });
     this.#queries = readQueries(options.dataset);
     this.#truncateAt =
       truncateAt === undefined ? null : { token: tokenId(tokenizer, truncateAt.token), after: truncateAt.after ?? 0 };
-    this.rewarder = new RlhfRewarder({
-      reward: batchReward(options.reward, { timeoutMs: options.rewardTimeoutMs, errors: options.rewardErrors }),
-      reference: new Reference(refModel, tokenizer.vocabSize, temperature),
-      klController,
-      klEstimator,
-      whitenRewards,
-      missingEosPenalty,
-      truncationScore: truncateAt === undefined ? null : (truncateAt.score ?? -1),
-      maxGeneration,
-    });
+    this.rewarder = shared?.rewarder ?? rewarderOf(options);
+    this.#slots = shared?.slots ?? new ReferenceSlots(this.rewarder.reference, 1);
+    this.#slot = shared?.slot ?? 0;
   }
 
   /** The weight of the divergence, which may adapt. */
@@ -143,6 +123,11 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
     this.#observed = logProb;
   }
 
+  /** Whether an episode has ended and the next has not begun. */
+  get ended(): boolean {
+    return this.episode?.finishReason != null;
+  }
+
   /** From now on steps give 0, and info only says how texts ended: what is returned rewards whole rollouts. */
   override deferRewards(): EpisodeRewarder {
     this.#deferred = true;
@@ -153,7 +138,7 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
     this.#observed = undefined;
     this.#logProbs = [];
     this.#referenceLogProbs = [];
-    this.#decoder?.reset(0);
+    this.#slots.reset(this.#slot);
     return super.reset(options);
   }
 
@@ -175,7 +160,8 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
           'call observePolicy before every step of an episode, or before none',
       );
     }
-    return after(this.#referenceLogProb(episode, action), (referenceLogProb) => {
+    // Only what is new of the text is read.
+    return after(this.#slots.logProb(this.#slot, episode.ids, action), (referenceLogProb) => {
       this.#logProbs.push(observed);
       this.#referenceLogProbs.push(referenceLogProb);
       const tokenKl = this.rewarder.klOf(observed, referenceLogProb);
@@ -220,16 +206,55 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
       return { reward: rewards.at(-1)!, info };
     });
   }
+}
 
-  /** Of a token that goes on from the episode. Only what is new is read. */
-  #referenceLogProb({ ids }: TextEpisode<AskedQuery>, token: number): MaybePromise<number> {
-    return after(this.rewarder.reference.scorer(), (scorer) => {
-      this.#decoder ??= scorer.decoder();
-      const scores = this.#decoder.extend(0, ids.slice(this.#decoder.lengths[0]));
-      const scaled = scorer.temperature === 1 ? scores : scores.map((score) => score / scorer.temperature);
-      return logProbability(scaled, token);
-    });
+/** What environments of a vector share. */
+export interface SharedParts {
+  readonly rewarder: RlhfRewarder;
+  readonly slots: ReferenceSlots;
+  readonly slot: number;
+}
+
+const MAX_GENERATION = 64;
+
+/**
+ * What rewards the texts of environments with these options.
+ *
+ * @param through what stands around the reward
+ */
+export function rewarderOf(
+  options: RLHFEnvOptions,
+  through = (reward: BatchReward): BatchReward => reward,
+): RlhfRewarder {
+  const { klCoef = 0.05, klEstimator = 'k1', missingEosPenalty = 0, refModel = 'initial', temperature } = options;
+  if (!Object.hasOwn(klEstimators, klEstimator)) {
+    throw new EnvError(`klEstimator is ${JSON.stringify(klEstimator)}, but must be k1, k2 or k3`);
   }
+  if (!Number.isFinite(missingEosPenalty)) throw new EnvError(`missingEosPenalty is ${missingEosPenalty}`);
+  if (temperature !== undefined && !(temperature > 0)) {
+    throw new EnvError(`temperature is ${temperature}, but must be above 0`);
+  }
+  const klController = klCoef instanceof KlController ? klCoef : new KlController(klCoef);
+  if (refModel === null && klController.coef !== 0) {
+    throw new EnvError(
+      `refModel is null, so there is no divergence that klCoef ${klController.coef} could weigh: set it to 0`,
+    );
+  }
+  const { truncateAt, rewardTimeoutMs: timeoutMs, rewardErrors: errors } = options;
+  return new RlhfRewarder({
+    reward: through(batchReward(options.reward, { timeoutMs, errors })),
+    reference: new Reference(refModel, tokenizerFor(options).vocabSize, temperature),
+    klController,
+    klEstimator,
+    whitenRewards: options.whitenRewards ?? false,
+    missingEosPenalty,
+    truncationScore: truncateAt === undefined ? null : (truncateAt.score ?? -1),
+    maxGeneration: options.maxGeneration ?? MAX_GENERATION,
+  });
+}
+
+function tokenizerFor({ tokenizer }: RLHFEnvOptions): TextTokenizer {
+  return typeof tokenizer === 'string' ? tokenizerOf(tokenizer) : tokenizer;
 }
 
 const NEEDED = {

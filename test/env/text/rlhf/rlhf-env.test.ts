@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { checkEnv, make, SyncVectorEnv } from '../../../../src/env/index.ts';
-import { KlController, RLHFEnv, type RLHFEnvOptions } from '../../../../src/env/text/index.ts';
+import { checkEnv, make, makeVec, SyncVectorEnv } from '../../../../src/env/index.ts';
+import { KlController, RLHFEnv, type RLHFEnvOptions, RLHFVectorEnv } from '../../../../src/env/text/index.ts';
 import { fromConfig, RewardModel } from '../../../../src/lm/index.ts';
 import { classifierFromConfig, savePretrained } from '../../../../src/lm/pretrained.ts';
 import { trainByteLevelTokenizer } from '../../../../src/lm/tokenizer-training.ts';
@@ -285,13 +285,55 @@ test('make knows it, and it keeps the contract', async () => {
   await checkEnv(make3());
 });
 
-test('in a vector, texts end one by one and are scored alike', async () => {
-  const env = new SyncVectorEnv([make3, make3], { autoresetMode: 'same-step' });
-  await env.reset({ seed: 1 });
-  await env.step(Int32Array.of(a, b));
-  const [, rewards, terminated] = await env.step(Int32Array.of(eos, b));
-  expect([Array.from(rewards), Array.from(terminated)]).toEqual([
-    [2, 0],
-    [1, 0],
-  ]);
+describe('in a vector', () => {
+  const kwargs = { tokenizer, dataset: ['ab', 'c', 'ba'], refModel: reference, klCoef: 0.1, maxGeneration: 4 };
+  const score = (completions: readonly string[]): number[] => completions.map((text) => text.length);
+  // Three texts, of which two end together; the fourth row is of the text that begins meanwhile.
+  const actions = [
+    [a, b, c],
+    [eos, a, eos],
+    [b, eos, a],
+    [c, b, eos],
+  ];
+  const told = actions.map((row, t) => row.map((_, i) => -0.3 - 0.2 * t - 0.1 * i));
+
+  test.each(['same-step', 'next-step'] as const)(
+    'rewards are those of single environments: %s',
+    async (autoresetMode) => {
+      const batch = vi.fn(score);
+      const env = makeVec('RLHFEnv-v0', { ...kwargs, reward: { batch }, numEnvs: 3, autoresetMode }) as RLHFVectorEnv;
+      expect(env.unwrapped).toBeInstanceOf(RLHFVectorEnv);
+      const singles = new SyncVectorEnv(
+        [0, 1, 2].map(() => () => make('RLHFEnv-v0', { ...kwargs, reward: { batch: score } })),
+        { autoresetMode },
+      );
+      for (const vector of [env, singles]) await vector.reset({ seed: 5 });
+      for (const [t, row] of actions.entries()) {
+        env.observePolicy(told[t]!);
+        singles.envs.forEach(({ unwrapped }, i) => {
+          if (!unwrapped.ended) unwrapped.observePolicy(told[t]![i]!);
+        });
+        const [, found] = await env.step(Int32Array.from(row));
+        const [, expected] = await singles.step(Int32Array.from(row));
+        expect(found.some((reward) => reward !== 0)).toBe(true);
+        found.forEach((reward, i) => expect(reward).toBeCloseTo(expected[i]!, 5));
+      }
+      // Those that ended together were scored together.
+      expect(batch.mock.calls.map(([texts]) => texts.length)).toEqual([2, 1, 1]);
+    },
+  );
+
+  test('one coefficient is for all, and what is wrong is said to all', async () => {
+    const env = new RLHFVectorEnv({ ...kwargs, reward: () => 1, numEnvs: 2 });
+    expect(env.envs[0]!.klController).toBe(env.envs[1]!.klController);
+    expect(() => env.observePolicy([-1])).toThrow('1 log-probabilities for 2 environments');
+    const lost = new RLHFVectorEnv({ ...kwargs, reward: () => 1, numEnvs: 2, refModel: 'initial' });
+    await lost.reset();
+    lost.observePolicy([-1, -1]);
+    await expect(lost.step(Int32Array.of(a, a))).rejects.toThrow("refModel is 'initial'");
+    expect(() => makeVec('RLHFEnv-v0', { ...kwargs, reward: () => 1, maxEpisodeSteps: 3 })).toThrow(
+      'limited by maxGeneration',
+    );
+    expect(() => make('RLHFEnv-v0', { ...kwargs, reward: () => 1, klCoeff: 3 })).toThrow("Did you mean 'klCoef'?");
+  });
 });
