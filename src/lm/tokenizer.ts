@@ -7,6 +7,7 @@ import { ChatTemplateError, renderChat, renderWithAnswers } from './chat.ts';
 import type { SpecialTokens } from './special-tokens.ts';
 import {
   addedTokensOf,
+  plainSpecialToken,
   specialTokensOf,
   templateVariables,
   withAddedTokens,
@@ -219,6 +220,24 @@ export class Tokenizer {
     this.#specialTokens = specialTokensOf(config);
     this.#config = config;
     this.#use(withAddedTokens(this.#json, this.#specialTokens));
+    return this.#vocabSize - before;
+  }
+
+  /**
+   * Adds words that are one token each wherever they stand in a text. Tokens of the vocabulary keep their ids. For tokens that decoding
+   * may leave out, see {@link addSpecialTokens}. Where a tokenizer writes spaces as part of its tokens (Llama 2's), decoding loses the
+   * space before an added word.
+   *
+   * @returns how many ids are new. If any, the model's embedding must grow: `model.resizeTokenEmbeddings(tokenizer.vocabSize)`.
+   * @throws TokenizerError for an empty token
+   */
+  addTokens(tokens: readonly string[]): number {
+    if (tokens.includes(''))
+      throw new TokenizerError('addTokens: a token is empty, but must have a character at least');
+    const before = this.#vocabSize;
+    // As Python's AddedToken(content): found in the text as the normalizer leaves it.
+    const plain = tokens.map((content) => ({ ...plainSpecialToken(content, 0), normalized: true, special: false }));
+    this.#use(withAddedTokens(this.#json, this.#specialTokens, plain));
     return this.#vocabSize - before;
   }
 

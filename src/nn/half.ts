@@ -6,8 +6,11 @@ const bits = new Uint32Array(float.buffer);
 /** The value of each of the 65536 binary16 numbers. */
 let table: Float32Array | undefined;
 
-/** The exact value of each binary16 number. */
-export function float16ToFloat32(halves: Uint16Array): Float32Array {
+/** The exact value of each binary16 number, in `values` if it is given. */
+export function float16ToFloat32(
+  halves: Uint16Array,
+  values: Float32Array = new Float32Array(halves.length),
+): Float32Array {
   table ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => {
     const sign = half & 0x8000 ? -1 : 1;
     const exponent = (half >>> 10) & 0x1f;
@@ -15,7 +18,6 @@ export function float16ToFloat32(halves: Uint16Array): Float32Array {
     if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
     return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
   });
-  const values = new Float32Array(halves.length);
   for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]!]!;
   return values;
 }
@@ -38,11 +40,14 @@ function toFloat16(value: number): number {
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
 }
 
-/** The exact value of each bfloat16 number. */
-export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
-  const raw = new Uint32Array(halves.length);
+/** The exact value of each bfloat16 number, in `values` if it is given. */
+export function bfloat16ToFloat32(
+  halves: Uint16Array,
+  values: Float32Array = new Float32Array(halves.length),
+): Float32Array {
+  const raw = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < halves.length; i++) raw[i] = halves[i]! << 16;
-  return new Float32Array(raw.buffer);
+  return values;
 }
 
 /** The nearest bfloat16 numbers, ties to even. */

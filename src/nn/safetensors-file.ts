@@ -90,13 +90,14 @@ export class SafetensorsFile {
       throw new SafetensorsError(`${this.path}: tensor '${name}' has elements of type ${dtype}, which are no floats`);
     }
     const chunk = new Uint8Array(Math.min(CHUNK, end - start));
-    let at = 0;
-    for (let from = start; from < end; from += chunk.length) {
+    const elementsPerChunk = chunk.length / (dtype === 'F64' ? 8 : 2);
+    for (let from = start, at = 0; from < end; from += chunk.length, at += elementsPerChunk) {
       const bytes = chunk.subarray(0, Math.min(chunk.length, end - from));
       await readFully(this.#file, bytes, this.#dataStart + from);
-      const part = decode(dtype, bytes) as Float32Array | Float64Array;
-      target.set(part, at);
-      at += part.length;
+      const part = target.subarray(at, at + elementsPerChunk);
+      // Memory that is thrown away stays taken for a while: what has 16 bits is converted right into its place.
+      const decoded = decode(dtype, bytes, part) as Float32Array | Float64Array;
+      if (dtype === 'F64') part.set(decoded);
     }
   }
 

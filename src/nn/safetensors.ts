@@ -276,8 +276,8 @@ export function encode(dtype: SafetensorsDtype, data: StateData): ArrayBufferVie
   return data;
 }
 
-/** Elements from a file's bytes: views of them where type and alignment allow. */
-export function decode(dtype: SafetensorsDtype, bytes: Uint8Array): StateData {
+/** Elements from a file's bytes: views of them where type and alignment allow. Those of 16 bits go into `into`, if it is given. */
+export function decode(dtype: SafetensorsDtype, bytes: Uint8Array, into?: Float32Array): StateData {
   const size = DTYPES[dtype].bytes;
   const { buffer, byteOffset, byteLength } = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   const length = byteLength / size;
@@ -287,9 +287,9 @@ export function decode(dtype: SafetensorsDtype, bytes: Uint8Array): StateData {
     case 'F32':
       return new Float32Array(buffer, byteOffset, length);
     case 'F16':
-      return float16ToFloat32(new Uint16Array(buffer, byteOffset, length));
+      return float16ToFloat32(new Uint16Array(buffer, byteOffset, length), into);
     case 'BF16':
-      return bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, length));
+      return bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, length), into);
     case 'I64':
       return new BigInt64Array(buffer, byteOffset, length);
     case 'I32':

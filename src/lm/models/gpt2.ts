@@ -127,6 +127,14 @@ export class GPT2LMHeadModel extends CausalLM {
       : new Linear(config.hiddenSize, config.vocabSize, { bias: false, weightInit, generator });
   }
 
+  protected get tokenEmbedding(): Embedding {
+    return this.transformer.wte;
+  }
+
+  protected override get tokenHead(): Linear | undefined {
+    return this.lm_head;
+  }
+
   get checkpoint(): CheckpointRules {
     return { className: 'GPT2LMHeadModel', ...checkpoint };
   }
@@ -149,6 +157,10 @@ export class GPT2ForSequenceClassification extends SequenceClassifier {
     super(config);
     this.transformer = new Gpt2Transformer(config, generator);
     this.score = scoreHead(config, generator);
+  }
+
+  protected get tokenEmbedding(): Embedding {
+    return this.transformer.wte;
   }
 
   get checkpoint(): CheckpointRules {

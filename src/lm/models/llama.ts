@@ -111,6 +111,14 @@ export class LlamaForCausalLM extends CausalLM {
       : new Linear(config.hiddenSize, config.vocabSize, { bias: false, weightInit, generator });
   }
 
+  protected get tokenEmbedding(): Embedding {
+    return this.model.embed_tokens;
+  }
+
+  protected override get tokenHead(): Linear | undefined {
+    return this.lm_head;
+  }
+
   get checkpoint(): CheckpointRules {
     return { className: 'LlamaForCausalLM', ...checkpoint };
   }
@@ -133,6 +141,10 @@ export class LlamaForSequenceClassification extends SequenceClassifier {
     super(config);
     this.model = new LlamaModel(config, generator);
     this.score = scoreHead(config, generator);
+  }
+
+  protected get tokenEmbedding(): Embedding {
+    return this.model.embed_tokens;
   }
 
   get checkpoint(): CheckpointRules {

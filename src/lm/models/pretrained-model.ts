@@ -1,7 +1,8 @@
 // What all models here share: a Transformer whose files are Hugging Face's.
 
-import { type Attention, CausalAttention, Module } from '../../nn/index.ts';
+import { type Attention, CausalAttention, type Embedding, type Linear, Module } from '../../nn/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
+import { type ResizeOptions, resizeRows, rowsFor } from '../resize-embeddings.ts';
 import type { ModelConfig } from './config.ts';
 
 /** How an architecture's checkpoints differ from its parameters. */
@@ -21,11 +22,42 @@ export interface CheckpointRules {
  * `[out, in]`. There is no dropout: the same weights give the same distribution in training as in sampling.
  */
 export abstract class PretrainedModel extends Module {
-  readonly config: ModelConfig;
+  #config: ModelConfig;
 
   constructor(config: ModelConfig) {
     super();
-    this.config = config;
+    this.#config = config;
+  }
+
+  get config(): ModelConfig {
+    return this.#config;
+  }
+
+  /** The table of the tokens' vectors. */
+  protected abstract get tokenEmbedding(): Embedding;
+
+  /** The layer with a score for each token, where it is one of its own. */
+  protected get tokenHead(): Linear | undefined {
+    return undefined;
+  }
+
+  /**
+   * Makes the token table, and a head of its own, `count` rows long, as after tokens were added to the tokenizer:
+   * `model.resizeTokenEmbeddings(tokenizer.vocabSize)`. Rows that were there stay; those beyond `count` are lost. Do it before anything
+   * else is made of the model: programs, optimizers and policies from before still see the old rows.
+   *
+   * @returns how many rows there are now, which config.json will say as `vocab_size`
+   * @throws RangeError if `count` is no whole number of 1 or more
+   */
+  resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): number {
+    const vocabSize = rowsFor(count, options);
+    const { initializerRange, raw } = this.#config;
+    if (vocabSize !== this.#config.vocabSize) {
+      resizeRows(this.tokenEmbedding, vocabSize, initializerRange, options);
+      if (this.tokenHead !== undefined) resizeRows(this.tokenHead, vocabSize, initializerRange, options);
+      this.#config = { ...this.#config, vocabSize, raw: { ...raw, vocab_size: vocabSize } };
+    }
+    return vocabSize;
   }
 
   /** How this architecture's checkpoints differ from its parameters. */

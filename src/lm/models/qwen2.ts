@@ -110,6 +110,14 @@ export class Qwen2ForCausalLM extends CausalLM {
       : new Linear(config.hiddenSize, config.vocabSize, { bias: false, weightInit, generator });
   }
 
+  protected get tokenEmbedding(): Embedding {
+    return this.model.embed_tokens;
+  }
+
+  protected override get tokenHead(): Linear | undefined {
+    return this.lm_head;
+  }
+
   get checkpoint(): CheckpointRules {
     return { className: 'Qwen2ForCausalLM', ...checkpoint };
   }
@@ -132,6 +140,10 @@ export class Qwen2ForSequenceClassification extends SequenceClassifier {
     super(config);
     this.model = new Qwen2Model(config, generator);
     this.score = scoreHead(config, generator);
+  }
+
+  protected get tokenEmbedding(): Embedding {
+    return this.model.embed_tokens;
   }
 
   get checkpoint(): CheckpointRules {
