@@ -128,6 +128,32 @@ describe('gymformer sft', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ prompt: 'two', text: ' zwei', finishReason: 'stop', seed: 4 });
   });
 
+  test('a stop string ends the text, and is not shown; neither is what might have begun it', async () => {
+    const runDirectory = join(root, 'run');
+    const words = ['generate', runDirectory, '--prompt', 'one', '--temperature', '0'];
+    const whole = ' eins';
+    for (const stop of ['in', 's', 'nsx']) {
+      const cut = whole.includes(stop) ? whole.slice(0, whole.indexOf(stop)) : whole;
+      const said = await gymformer([...words, '--stop', 'never', '--stop', stop]);
+      expect(said).toEqual({ code: 0, stdout: `${cut}\n`, stderr: '' });
+    }
+  });
+
+  test('the filters of sampling', async () => {
+    const words = ['generate', join(root, 'run'), '--prompt', 'one', '--seed', '1', '--json'];
+    // Only what is as likely as the likeliest.
+    const { stdout } = await gymformer([...words, '--minP', '1']);
+    expect(JSON.parse(stdout)).toMatchObject({ text: ' eins' });
+    for (const [flag, value] of [
+      ['--minP', '2'],
+      ['--repetitionPenalty', '0'],
+    ] as const) {
+      const refused = await gymformer([...words, flag, value]);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toContain(`sampling: ${flag.slice(2)} is ${value}, but must be`);
+    }
+  });
+
   test('the recipe of a run, run again, is the same run', async () => {
     const recipe = join(root, 'sft.yaml');
     writeFileSync(recipe, `kind: sft\nmodel: ${model}\ndataset: ${dataset}\nepochs: 4\nbatchSize: 1\n`);

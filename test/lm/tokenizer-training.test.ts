@@ -1,11 +1,13 @@
 // Tokenizers made from text. The byte-level one is compared with what BpeTrainer of Hugging Face tokenizers made of the same
 // text (test/fixtures/tokenizers/record.py).
 
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { characterTokenizer, trainByteLevelTokenizer, wordTokenizer } from '../../src/lm/tokenizer-training.ts';
+import { Tokenizer } from '../../src/lm/tokenizer.ts';
 import { corpus, folderOf, recorded } from './recorded-tokenizers.ts';
 
 interface Saved {
@@ -73,5 +75,31 @@ describe('words', () => {
     expect(['.', '<unk>', 'b', 'a', 'c'].map((word) => tokenizer.tokenToId(word))).toEqual([0, 1, 2, 3, 4]);
     expect(tokenizer.encode('c  d\na.')).toEqual([4, 1, 3, 0]);
     expect(tokenizer.decode([4, 3])).toBe('c a');
+  });
+});
+
+describe('added tokens', () => {
+  const options = { specialTokens: { eosToken: '<eos>' }, addedTokens: ['<think>', '</think>'] };
+  test.each([
+    ['bytes', trainByteLevelTokenizer('', options)],
+    ['characters', characterTokenizer('12+=', options)],
+    ['words', wordTokenizer('1 2', { ...options, addedTokens: ['<think>'] })],
+  ])('of %s are one token each, and part of the text', (_name, tokenizer) => {
+    const ids = tokenizer.encode('<think>1<eos>');
+    expect(ids).toHaveLength(3);
+    expect(ids[0]).toBe(tokenizer.tokenToId('<think>'));
+    expect(tokenizer.specialTokenIds).not.toContain(ids[0]);
+    const text = tokenizer.decode(ids, { skipSpecialTokens: true }).replaceAll(' ', '');
+    expect(text).toBe('<think>1');
+  });
+
+  test('are still that when the tokenizer is read from its files', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
+    await characterTokenizer('12+=', options).save(folder);
+    const tokenizer = await Tokenizer.fromPretrained(folder);
+    rmSync(folder, { recursive: true });
+    const ids = tokenizer.encode('1+2=<think>1</think><eos>');
+    expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe('1+2=<think>1</think>');
+    expect(tokenizer.specialTokens.additional).toEqual([]);
   });
 });

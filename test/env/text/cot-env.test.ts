@@ -227,6 +227,40 @@ describe('prompts', () => {
   });
 });
 
+describe('worked examples', () => {
+  it('are the very prompts and the solutions', async () => {
+    const env = new CoTEnv({ ...plain, split: 'train' });
+    const examples = env.workedExamples(3);
+    expect(env.workedExamples()).toHaveLength(env.problems.length);
+    for (const [index, example] of examples.entries()) {
+      const [, { prompt }] = await env.reset({ options: { index } });
+      expect(example).toEqual({ prompt, completion: env.problems[index]!.solution });
+    }
+  });
+
+  it('are conversations where the environment chats', async () => {
+    const tokenizer = trainByteLevelTokenizer('', { specialTokens: { eosToken: '<|im_end|>' } });
+    tokenizer.chatTemplate = chatmlTemplate;
+    const env = new CoTEnv({ tokenizer, dataset: problems, systemMessage: 'Add.', fewShot: [] });
+    const [example] = env.workedExamples(1);
+    const { question, solution } = env.problems[0]!;
+    const messages = [
+      { role: 'system', content: 'Add.' },
+      { role: 'user', content: question },
+      { role: 'assistant', content: solution },
+    ];
+    expect(example).toEqual({ messages });
+    const [, { prompt }] = await env.reset({ options: { index: 0 } });
+    const turns = messages.slice(0, 2) as { role: 'system' | 'user'; content: string }[];
+    expect(tokenizer.applyChatTemplate(turns, { addGenerationPrompt: true, tokenize: false })).toBe(prompt);
+  });
+
+  it('need solutions', () => {
+    const env = new CoTEnv({ ...plain, dataset: [{ question: '1+1=', answer: 2 }], testSplit: 0 });
+    expect(() => env.workedExamples()).toThrow('the problem "1+1=" has no solution, which learning by example needs');
+  });
+});
+
 describe('the tokenizer of a folder', () => {
   it('is read once for all environments, and the specification can be kept as JSON', async () => {
     const model = join(folder, 'model');
