@@ -114,6 +114,17 @@ withSampling(program.command('chat'))
   });
 
 program
+  .command('completions')
+  .description('show a few of the texts that a language model wrote while it learned from rewards')
+  .argument('<run>', "a run's directory")
+  .option('--count <n>', 'how many, evenly from first to last (default: 5)')
+  .option('--wrong', 'only those with wrong answers')
+  .action(async (run: string, options: { count?: string; wrong?: boolean }) => {
+    const { completions } = await import('./completions.ts');
+    console.log(completions(run, options));
+  });
+
+program
   .command('envs')
   .description('list the environments there are')
   .argument('[pattern]', 'part of an id, * stands for anything')

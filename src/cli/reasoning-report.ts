@@ -158,6 +158,7 @@ export function whereAndNext(result: ReasoningResult, recipe: ReasoningRecipe, q
             ? [`Ask it:           ${ourCommand()} generate ${model} --prompt ${prompt} --temperature 0`]
             : []),
           `Measure it again: ${ourCommand()} evaluate ${model}`,
+          ...(rl === null ? [] : [`What it wrote:    ${ourCommand()} completions ${runDirectory}`]),
           `The same again:   ${ourCommand()} train ${ran}`,
         ];
   return `\n${files.join('\n')}\n\n${next.join('\n')}`;

@@ -307,6 +307,24 @@ describe('Ctrl-C', () => {
   });
 });
 
+describe('gymformer completions', () => {
+  test('shows texts from first to last', async () => {
+    const { code, stdout, stderr } = await gymformer(['completions', join(root, 'run'), '--count', '3']);
+    expect([code, stderr]).toEqual([0, '']);
+    const updates = [...stdout.matchAll(/^update (\d+): return [\d.]+, (?:right|wrong), \d+ tokens\n {2}\d\+\d=/gm)];
+    expect(updates.map(([, update]) => update)).toEqual(['1', '2', '2']);
+  });
+
+  test.each([
+    [[root], 1, /has no completions\.jsonl: give the directory of a run/],
+    [[join(root, 'run'), '--count', 'x'], 2, /--count is 'x', but must be a whole number of 1 or more/],
+  ])('%j', async (words, exitCode, message) => {
+    const { code, stderr } = await gymformer(['completions', ...words]);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(exitCode);
+  });
+});
+
 describe('gymformer evaluate', () => {
   test('a model that is in no run needs a recipe', async () => {
     const { code, stderr } = await gymformer(['evaluate', join(root, 'run/model'), '--recipe', 'none.yaml']);
