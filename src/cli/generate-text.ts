@@ -40,7 +40,7 @@ export interface SamplingFlags {
  * `path` is a name there.
  */
 export async function loadLanguageModel(path: string): Promise<LanguageModel> {
-  const folder = await folderOf(path);
+  const folder = await modelFolderOf(path);
   if (!existsSync(join(folder, 'config.json')) && existsSync(join(folder, 'adapter_config.json'))) {
     throw new CliError(
       `${folder} holds adapters alone: put them into their model with loadLora and mergeLora, and save it with savePretrained`,
@@ -49,7 +49,8 @@ export async function loadLanguageModel(path: string): Promise<LanguageModel> {
   return { model: await fromPretrained(folder), tokenizer: await Tokenizer.fromPretrained(folder), folder };
 }
 
-async function folderOf(path: string): Promise<string> {
+/** The folder of a model: see {@link loadLanguageModel}. */
+export async function modelFolderOf(path: string): Promise<string> {
   if (existsSync(path)) return lastModelOf(path);
   if (!/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(path)) {
     throw new CliError(`There is no folder ${path}. Give the folder of a Hugging Face model, or a run's directory`);

@@ -76,6 +76,64 @@ Any key of a recipe can be given as --key value, and goes before the recipe's:
     process.exitCode = await sft(recipe, command.args.slice(1), options);
   });
 
+program
+  .command('reward')
+  .description('train a reward model on preferences')
+  .argument('<recipe>', "a recipe (.yaml) of kind reward, or a model's folder")
+  .option('--quiet', 'print nothing but errors')
+  .option('--json', 'print the result as JSON, and nothing else')
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .usage('<recipe> [--quiet] [--json] [--key value ...]')
+  .addHelpText(
+    'after',
+    `
+Any key of a recipe can be given as --key value, and goes before the recipe's:
+  gymformer reward models/tiny --dataset preferences.jsonl --train full --epochs 3
+  gymformer reward openai-community/gpt2 --dataset labels.json --rewardModelPath models/reward`,
+  )
+  .action(async (recipe: string, options: { quiet?: boolean; json?: boolean }, command: Command) => {
+    const { reward } = await import('./reward.ts');
+    process.exitCode = await reward(recipe, command.args.slice(1), options);
+  });
+
+program
+  .command('score')
+  .description('rate texts with a reward model')
+  .argument('<model>', "a reward model's folder, or the directory of a run that trained one")
+  .option(
+    '--text <text>',
+    'a text to rate; may be given several times (default: the lines of standard input)',
+    (text, all: string[]) => [...all, text],
+    [],
+  )
+  .option('--json', 'print the scores as JSON')
+  .action(async (model: string, options: { text?: string[]; json?: boolean }) => {
+    const { score } = await import('./reward.ts');
+    await score(model, options);
+  });
+
+program
+  .command('dpo')
+  .description('improve a language model by preferences, without a reward model')
+  .argument('<recipe>', "a recipe (.yaml) of kind dpo, or a model's folder")
+  .option('--quiet', 'print nothing but errors')
+  .option('--json', 'print the result as JSON, and nothing else')
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .usage('<recipe> [--quiet] [--json] [--key value ...]')
+  .addHelpText(
+    'after',
+    `
+Any key of a recipe can be given as --key value, and goes before the recipe's:
+  gymformer dpo models/tiny --dataset preferences.jsonl --beta 0.1 --learningRate 1e-5
+  gymformer dpo recipe.yaml --lossType ipo --lora.r 8`,
+  )
+  .action(async (recipe: string, options: { quiet?: boolean; json?: boolean }, command: Command) => {
+    const { dpo } = await import('./dpo.ts');
+    process.exitCode = await dpo(recipe, command.args.slice(1), options);
+  });
+
 /** Gives a command the flags of sampling. */
 function withSampling(command: Command): Command {
   return command

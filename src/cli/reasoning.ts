@@ -48,7 +48,7 @@ import {
 } from './reasoning-setup.ts';
 import { readRecipeOf } from './recipe.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
-import { sftProgressText } from './sft.ts';
+import { progressText } from './dataset-run.ts';
 
 /** Trains, and returns the exit code. */
 export async function trainReasoning(path: string, words: readonly string[], flags: ScreenFlags): Promise<number> {
@@ -198,7 +198,7 @@ class ReasoningRun {
       warn: (message) => screen.warn(message),
       callbacks: {
         onStep: async (progress) => {
-          screen.progress(progress.seconds, () => sftProgressText(progress, accuracy));
+          screen.progress(progress.seconds, () => progressText(progress, accuracy));
           if (stopAtAccuracy === undefined || progress.steps % accuracyInterval !== 0) return;
           for (const episodes of [GLANCED_AT, others.length]) {
             ({ accuracy } = await evaluateText(this.#policy, lookedAt, { episodes, inOrder: true }));

@@ -64,6 +64,8 @@ export function recipeOf<T>(schema: ZodType<T>, data: object, overrides: readonl
 const KINDS = {
   agent: { of: 'an agent', command: 'train' },
   sft: { of: 'fine-tuning a language model', command: 'sft' },
+  reward: { of: 'a reward model', command: 'reward' },
+  dpo: { of: 'improving a language model by preferences', command: 'dpo' },
   reasoning: { of: 'a language model that learns to reason', command: 'train' },
 } as const;
 
@@ -84,8 +86,12 @@ function checkKind(schema: ZodType, data: Record<string, unknown>, path: string)
     const { of, command } = KINDS[kind as RecipeKind];
     throw new CliError(`${path} is a recipe for ${of}: run \`gymformer ${command} ${path}\``);
   }
+  const kinds = Object.keys(KINDS)
+    .filter((name) => name !== 'agent')
+    .map((name) => `'${name}'`)
+    .join(', ');
   throw new CliError(
-    `${path}: kind is ${shown(kind)}, but must be 'sft' or 'reasoning'; a recipe for an agent has env instead`,
+    `${path}: kind is ${shown(kind)}, but must be one of ${kinds}; a recipe for an agent has env instead`,
   );
 }
 

@@ -38,6 +38,10 @@ export async function train(target: string, words: readonly string[], flags: Tra
     switch (kindOfRecipe(path)) {
       case 'sft':
         return (await import('./sft.ts')).sft(path, words, flags);
+      case 'reward':
+        return (await import('./reward.ts')).reward(path, words, flags);
+      case 'dpo':
+        return (await import('./dpo.ts')).dpo(path, words, flags);
       case 'reasoning':
         return (await import('./reasoning.ts')).trainReasoning(path, words, flags);
       default:

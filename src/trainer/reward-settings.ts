@@ -2,7 +2,7 @@
 
 import type { ModelConfig, Tokenizer } from '../lm/index.ts';
 import { checkPositiveInteger } from './environments.ts';
-import { type ExampleSettings, resolveExampleOptions } from './example-settings.ts';
+import { type ExampleSettings, resolveExampleOptions, seedOf } from './example-settings.ts';
 import type { TrainRewardOptions } from './reward.ts';
 
 /** Options as the run uses them. */
@@ -34,7 +34,12 @@ export function resolveRewardOptions(
   model: ModelConfig,
   tokenizer: Tokenizer,
 ): RewardSettings {
-  const { seed = 42, patience = 3, threshold = 0.001, centerRewardsCoefficient = 0, normalizeSamples = 256 } = options;
+  // A run that goes on keeps its seed.
+  const seed = seedOf(
+    options.seed ?? (options.resumeCheckpoint === undefined ? 42 : undefined),
+    options.resumeCheckpoint,
+  );
+  const { patience = 3, threshold = 0.001, centerRewardsCoefficient = 0, normalizeSamples = 256 } = options;
   const steps = dryRun ? { epochs: undefined, maxSteps: 1 } : {};
   const common = resolveExampleOptions({ ...options, ...steps }, DEFAULTS, model, tokenizer, seed);
   if (patience !== null) checkPositiveInteger('patience', patience);

@@ -77,7 +77,7 @@ export interface TrainRewardOptions extends ExampleOptions {
   readonly normalizeAfter?: boolean | undefined;
   /** Texts of the training set on which rewards are normalised. Default 256. */
   readonly normalizeSamples?: number | undefined;
-  /** Decides the fresh head, which rows are kept back, and the order of the others. Default 42. */
+  /** Decides the fresh head, which rows are kept back, and the order of the others. Default 42, or that of the run that goes on. */
   readonly seed?: number | undefined;
   /** Whether to read and check everything, take one step and evaluate, but write nothing. Default false. */
   readonly dryRun?: boolean | undefined;

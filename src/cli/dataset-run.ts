@@ -1,0 +1,157 @@
+// What the commands that learn from a dataset share: sft, reward, dpo. The recipe, the screen, and where to find what.
+
+import { writeFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { stringify } from 'yaml';
+import type { ZodType } from 'zod';
+import { SeedSequence } from '../random/index.ts';
+import {
+  defaultRunDirectory,
+  type ExampleCallbacks,
+  type ExampleProgress,
+  type ExampleResult,
+} from '../trainer/index.ts';
+import { EXIT_INTERRUPTED } from './cli-error.ts';
+import { clock, duration, grouped, percent } from './format.ts';
+import { ourCommand } from './our-command.ts';
+import { parseOverrides } from './overrides.ts';
+import { readRecipeOf, recipeOf } from './recipe.ts';
+import { Screen, type ScreenFlags } from './screen.ts';
+
+/** What all recipes for datasets say. */
+interface DatasetRecipe {
+  readonly kind: string;
+  readonly model: string;
+  readonly dataset: string;
+  readonly seed?: number | undefined;
+  readonly runDirectory?: string | undefined;
+  readonly resume?: string | undefined;
+}
+
+/** What a trainer is given by the command. */
+export interface RunHooks {
+  /** Undefined in a run that goes on, which keeps its own. */
+  readonly seed: number | undefined;
+  readonly runDirectory: string;
+  readonly signal: AbortSignal;
+  readonly notes: Readonly<Record<string, unknown>>;
+  readonly warn: (message: string) => void;
+  readonly callbacks: ExampleCallbacks;
+}
+
+/** What a command trained, and what it tells of it. */
+export interface Trained {
+  readonly result: ExampleResult;
+  /** The finished model; null if nothing was saved. */
+  readonly model: string | null;
+  /** More of the summary than how long it took. */
+  readonly found: string;
+  /** For programs, besides what all commands tell. */
+  readonly more?: object;
+}
+
+/** A command of this kind. */
+export interface DatasetCommand<Recipe extends DatasetRecipe> {
+  readonly schema: ZodType<Recipe>;
+  readonly kind: Recipe['kind'];
+  /** Such as `Fine-tuning`. */
+  readonly doing: string;
+  train(recipe: Recipe, hooks: RunHooks): Promise<Trained>;
+  /** What to do with the model: what it does, and the command. */
+  next(model: string): readonly (readonly [what: string, command: string])[];
+}
+
+/** Trains by a recipe, or with a model and a dataset from the command line, and returns the exit code. */
+export async function runOnDataset<Recipe extends DatasetRecipe>(
+  command: DatasetCommand<Recipe>,
+  target: string,
+  words: readonly string[],
+  flags: ScreenFlags,
+): Promise<number> {
+  const { schema, kind, doing } = command;
+  const overrides = parseOverrides(words);
+  const recipe = ['.yaml', '.yml'].includes(extname(target).toLowerCase())
+    ? readRecipeOf(schema, target, overrides)
+    : recipeOf(schema, { kind, model: target }, overrides);
+  // A run that goes on keeps its seed.
+  const seed = recipe.seed ?? (recipe.resume === undefined ? new SeedSequence().generateState(1)[0]! : undefined);
+  const runDirectory = recipe.runDirectory ?? defaultRunDirectory(kind, seed ?? 0);
+  const screen = new Screen(flags);
+  screen.begin('step');
+  screen.say(`${doing} ${recipe.model} on ${recipe.dataset}${seed === undefined ? '' : `, seed ${seed}`}.`);
+  let accuracy: number | null = null;
+  try {
+    const trained = await command.train(recipe, {
+      seed,
+      runDirectory,
+      signal: screen.signal,
+      notes: { recipe },
+      warn: (message) => screen.warn(message),
+      callbacks: {
+        onStep: (progress, row) => {
+          accuracy = row['evalAccuracy'] ?? row['evalRewards/accuracies'] ?? accuracy;
+          screen.progress(progress.seconds, () => progressText(progress, accuracy));
+        },
+      },
+    });
+    const { result, model, found, more } = trained;
+    const ran = join(runDirectory, 'recipe.yaml');
+    if (result.runDirectory !== null) {
+      // With the seed in it, this recipe is the run.
+      const { runDirectory: _directory, ...repeatable } = recipe;
+      writeFileSync(ran, stringify({ ...repeatable, seed: result.seed }));
+    }
+    screen.say(`${summary(result)}\n${found}`);
+    screen.say(model === null ? '\nA dry run: nothing was written.' : whereAndNext(command, result, model, ran));
+    screen.result({ ...resultJson(result), modelFolder: model, ...more });
+    return result.stoppedBy === 'signal' ? EXIT_INTERRUPTED : 0;
+  } finally {
+    screen.release();
+  }
+}
+
+/** A step as a line of progress. @param accuracy the share of right answers, if somebody looked */
+export function progressText(progress: ExampleProgress, accuracy: number | null = null): string {
+  const { steps, totalSteps, epochs, loss, evalLoss, tokensPerSecond, seconds } = progress;
+  const parts = [`${grouped(steps)}/${grouped(totalSteps)} steps`, `epoch ${epochs.toFixed(2)}`];
+  if (loss !== null) parts.push(`loss ${loss.toFixed(4)}`);
+  if (evalLoss !== null) parts.push(`evaluated ${evalLoss.toFixed(4)}`);
+  if (accuracy !== null) parts.push(`right ${percent(accuracy)}`);
+  parts.push(`${grouped(tokensPerSecond)} tokens/s`, `${clock((seconds * (totalSteps - steps)) / steps)} left`);
+  return parts.join('  ');
+}
+
+const ENDINGS: Readonly<Partial<Record<ExampleResult['stoppedBy'], string>>> = {
+  signal: ': interrupted',
+  patience: ': it became no better',
+};
+
+function summary({ steps, tokens, seconds, stoppedBy }: ExampleResult): string {
+  const end = ENDINGS[stoppedBy] ?? '';
+  return `Trained for ${grouped(steps)} steps on ${grouped(tokens)} tokens in ${duration(seconds)}${end}.`;
+}
+
+function whereAndNext<Recipe extends DatasetRecipe>(
+  { kind, next }: DatasetCommand<Recipe>,
+  { runDirectory, modelFolder: checkpoint, stoppedBy }: ExampleResult,
+  model: string,
+  recipe: string,
+): string {
+  const goOn = ['Go on with it', `${kind} ${recipe} --resume ${checkpoint}`] as const;
+  const lines = [...(stoppedBy === 'signal' ? [goOn] : []), ...next(model)];
+  const commands = lines.map(([what, words]) => `${`${what}:`.padEnd(20)}${ourCommand()} ${words}`);
+  return `\nRun directory: ${runDirectory}\nModel:         ${model}\n\n${commands.join('\n')}`;
+}
+
+function resultJson(result: ExampleResult): object {
+  const { stoppedBy, steps, tokens, seconds, seed, trainLoss, evalLoss, runDirectory, modelFolder } = result;
+  const loss = trainLoss.at(-1) ?? null;
+  return { stoppedBy, steps, tokens, seconds, seed, loss, evalLoss, runDirectory, checkpoint: modelFolder };
+}
+
+/** How the loss went, for summaries. */
+export function lossText({ trainLoss, evalLoss }: ExampleResult): string {
+  const losses = [`Loss ${trainLoss[0]!.toFixed(4)} at first, ${trainLoss.at(-1)!.toFixed(4)} in the last step`];
+  if (evalLoss !== null) losses.push(`${evalLoss.toFixed(4)} on the rows kept to evaluate on`);
+  return `${losses.join('; ')}.`;
+}

@@ -1,0 +1,40 @@
+// `gymformer dpo`: from a language model and preferences to one that follows them.
+
+import { applyLora } from '../lm/index.ts';
+import { trainDpo } from '../trainer/index.ts';
+import { lossText, runOnDataset } from './dataset-run.ts';
+import { dpoRecipeSchema } from './dpo-schema.ts';
+import { percent } from './format.ts';
+import { loadLanguageModel } from './generate-text.ts';
+import type { ScreenFlags } from './screen.ts';
+import { saveMerged } from './sft.ts';
+
+/** Trains, and returns the exit code. */
+export function dpo(target: string, words: readonly string[], flags: ScreenFlags): Promise<number> {
+  return runOnDataset(
+    {
+      kind: 'dpo',
+      doing: 'Improving',
+      schema: dpoRecipeSchema,
+      async train({ kind: _kind, model: name, referenceModel: reference, lora, ...options }, hooks) {
+        const { model, tokenizer } = await loadLanguageModel(name);
+        const referenceModel = reference === undefined ? undefined : (await loadLanguageModel(reference)).model;
+        if (lora !== undefined) applyLora(model, lora, { seed: hooks.seed ?? 0 });
+        const result = await trainDpo({ ...options, ...hooks, model, referenceModel, tokenizer });
+        const folder = lora === undefined ? result.modelFolder : await saveMerged(model, tokenizer, hooks.runDirectory);
+        const { evaluations, metrics } = result;
+        const [last, where] =
+          evaluations.length > 0
+            ? [evaluations.at(-1)!, 'of the pairs kept to evaluate on']
+            : [metrics.at(-1)!, 'of the pairs in the last step'];
+        const right = `The chosen one gained more than the rejected in ${percent(last['rewards/accuracies'] ?? 0)} ${where}`;
+        const margin = (last['rewards/margins'] ?? 0).toFixed(4);
+        return { result, model: folder, found: `${lossText(result)}\n${right}; mean margin ${margin}.` };
+      },
+      next: (folder) => [['Let it write', `generate ${folder} --prompt '...'`]],
+    },
+    target,
+    words,
+    flags,
+  );
+}
