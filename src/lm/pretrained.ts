@@ -10,11 +10,12 @@ import {
   writeSafetensorsFile,
 } from '../nn/index.ts';
 import { defaultRng } from '../random/index.ts';
-import { sameShape, showShape } from '../tensor/index.ts';
+import { sameShape, showShape, sizeOf } from '../tensor/index.ts';
 import { downloadModel, type DownloadOptions } from './hub.ts';
 import { createCausalLM, createClassifier } from './models/architectures.ts';
 import type { CausalLM } from './models/causal-lm.ts';
 import { type ModelConfig, ModelError, type RawConfig, readConfig } from './models/config.ts';
+import { checkSize, checkSizeAgainst } from './models/parameter-count.ts';
 import type { PretrainedModel } from './models/pretrained-model.ts';
 import type { SequenceClassifier } from './models/sequence-classifier.ts';
 
@@ -39,12 +40,16 @@ export interface ClassifierOptions extends FromConfigOptions {
  * @throws ModelError if the architecture is not supported, or a key has a value that cannot be used.
  */
 export function fromConfig(config: RawConfig, { seed }: FromConfigOptions = {}): CausalLM {
-  return createCausalLM(readConfig(config), defaultRng(seed));
+  const read = readConfig(config);
+  checkSize(read);
+  return createCausalLM(read, defaultRng(seed));
 }
 
 /** A classifier of fresh random weights: see {@link fromConfig}. */
 export function classifierFromConfig(config: RawConfig, options: ClassifierOptions = {}): SequenceClassifier {
-  return createClassifier(readConfig(withLabels(config, options)), defaultRng(options.seed));
+  const read = readConfig(withLabels(config, options));
+  checkSize(read);
+  return createClassifier(read, defaultRng(options.seed));
 }
 
 /**
@@ -60,8 +65,7 @@ export function classifierFromConfig(config: RawConfig, options: ClassifierOptio
 export async function fromPretrained(source: string, options: DownloadOptions = {}): Promise<CausalLM> {
   const folder = await modelFolder(source, options);
   const config = await readFolderConfig(folder, {});
-  const model = uninitialized(() => createCausalLM(config, defaultRng(0)));
-  await readWeights(model, folder, new Set());
+  const { model } = await readModel(folder, config, () => createCausalLM(config, defaultRng(0)), new Set());
   return model;
 }
 
@@ -76,8 +80,8 @@ export async function classifierFromPretrained(
 ): Promise<SequenceClassifier> {
   const folder = await modelFolder(source, options);
   const config = await readFolderConfig(folder, options);
-  const model = uninitialized(() => createClassifier(config, defaultRng(0)));
-  const missing = await readWeights(model, folder, new Set(['score.weight']));
+  const optional = new Set(['score.weight']);
+  const { model, missing } = await readModel(folder, config, () => createClassifier(config, defaultRng(0)), optional);
   if (missing.has('score.weight')) {
     if (options.freshHead === false) throw new ModelError(`'${folder}' has no head that scores texts (score.weight)`);
     drawHead(model, options);
@@ -144,7 +148,7 @@ async function readJson(folder: string, name: string): Promise<RawConfig | undef
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    throw new ModelError(`${path} cannot be read: ${(error as Error).message}`);
   }
   let json: unknown;
   try {
@@ -178,6 +182,7 @@ async function weightFiles(folder: string): Promise<string[]> {
   const map = index?.['weight_map'];
   if (typeof map !== 'object' || map === null) throw new ModelError(`${join(folder, INDEX)} has no weight_map`);
   const names = [...new Set(Object.values(map) as unknown[])];
+  if (names.length === 0) throw new ModelError(`${join(folder, INDEX)} names no file of weights: fetch it again`);
   return names.map((name) => {
     // An index may come from anywhere: it must not name files elsewhere.
     if (typeof name !== 'string' || name !== basename(name) || !name.endsWith('.safetensors')) {
@@ -191,51 +196,69 @@ async function weightFiles(folder: string): Promise<string[]> {
 }
 
 /**
- * Reads all weights into the model's parameters.
+ * A model with all its weights. It is made only when the files are known to hold about as much as the configuration says.
  *
- * @returns the names of `optional` parameters that the files do not have.
+ * @returns also the names of `optional` parameters that the files do not have.
  */
-async function readWeights(
-  model: PretrainedModel,
+async function readModel<M extends PretrainedModel>(
   folder: string,
+  config: ModelConfig,
+  make: () => M,
   optional: ReadonlySet<string>,
-): Promise<ReadonlySet<string>> {
-  const parameters = model.namedParameters();
+): Promise<{ readonly model: M; readonly missing: ReadonlySet<string> }> {
   const files: SafetensorsFile[] = [];
   try {
     for (const path of await weightFiles(folder)) files.push(await SafetensorsFile.open(path));
-    const plan = planReading(model, parameters, files);
-    const missing = new Set([...parameters.keys()].filter((name) => !plan.sources.has(name)));
-    const lacking = [...missing].filter((name) => !optional.has(name));
-    const problems = [
-      ...plan.problems,
-      ...lacking.map((name) => `missing: ${name} ${showShape(parameters.get(name)!.shape)}`),
-    ];
-    if (problems.length > 0) {
-      const shown = problems.length > 12 ? [...problems.slice(0, 12), `and ${problems.length - 12} more`] : problems;
-      throw new ModelError(
-        `the weights in '${folder}' do not fit ${model.checkpoint.className} as config.json describes it:\n  ` +
-          shown.join('\n  '),
-      );
-    }
-    const transposed = [...plan.sources.keys()].filter((name) => model.checkpoint.isTransposed(name));
-    // One for all: memory that is thrown away stays taken for a while.
-    const scratch = new Float32Array(Math.max(0, ...transposed.map((name) => parameters.get(name)!.size)));
-    for (const [name, { file, stored }] of plan.sources) {
-      const parameter = parameters.get(name)!;
-      const { data } = parameter.storage;
-      if (model.checkpoint.isTransposed(name)) {
-        const columns = scratch.subarray(0, data.length);
-        await file.readInto(stored, columns);
-        transpose(columns, parameter.shape[1]!, parameter.shape[0]!, data);
-      } else {
-        await file.readInto(stored, data);
-      }
-    }
-    return missing;
+    const shapes = files.flatMap(({ tensors }) => [...tensors.values()].map(({ shape }) => sizeOf(shape)));
+    checkSize(config);
+    checkSizeAgainst(
+      config,
+      shapes.reduce((sum, size) => sum + size, 0),
+    );
+    const model = uninitialized(make);
+    return { model, missing: await readWeights(model, folder, files, optional) };
   } finally {
     for (const file of files) await file.close();
   }
+}
+
+/** Reads all weights into the model's parameters. */
+async function readWeights(
+  model: PretrainedModel,
+  folder: string,
+  files: readonly SafetensorsFile[],
+  optional: ReadonlySet<string>,
+): Promise<ReadonlySet<string>> {
+  const parameters = model.namedParameters();
+  const plan = planReading(model, parameters, files);
+  const missing = new Set([...parameters.keys()].filter((name) => !plan.sources.has(name)));
+  const lacking = [...missing].filter((name) => !optional.has(name));
+  const problems = [
+    ...plan.problems,
+    ...lacking.map((name) => `missing: ${name} ${showShape(parameters.get(name)!.shape)}`),
+  ];
+  if (problems.length > 0) {
+    const shown = problems.length > 12 ? [...problems.slice(0, 12), `and ${problems.length - 12} more`] : problems;
+    throw new ModelError(
+      `the weights in '${folder}' do not fit ${model.checkpoint.className} as config.json describes it:\n  ` +
+        shown.join('\n  '),
+    );
+  }
+  const transposed = [...plan.sources.keys()].filter((name) => model.checkpoint.isTransposed(name));
+  // One for all: memory that is thrown away stays taken for a while.
+  const scratch = new Float32Array(Math.max(0, ...transposed.map((name) => parameters.get(name)!.size)));
+  for (const [name, { file, stored }] of plan.sources) {
+    const parameter = parameters.get(name)!;
+    const { data } = parameter.storage;
+    if (model.checkpoint.isTransposed(name)) {
+      const columns = scratch.subarray(0, data.length);
+      await file.readInto(stored, columns);
+      transpose(columns, parameter.shape[1]!, parameter.shape[0]!, data);
+    } else {
+      await file.readInto(stored, data);
+    }
+  }
+  return missing;
 }
 
 /** Which tensor of which file belongs to which parameter, and what does not fit. */

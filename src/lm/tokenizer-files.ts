@@ -141,8 +141,14 @@ function checkModel(model: JsonObject, fail: Fail): TokenizerModel {
     return { ...model, type, vocab };
   }
   if (!isObject(vocab)) return fail(`a ${type} model's 'vocab' should map tokens to ids, but is ${show(vocab)}`);
+  const tokens = new Map<number, string>();
   for (const token of Object.keys(vocab)) {
-    if (!isId(vocab[token])) fail(`the id of ${show(token)} should be a natural number, but is ${show(vocab[token])}`);
+    const id = vocab[token];
+    if (!isId(id)) return fail(`the id of ${show(token)} should be a natural number, but is ${show(id)}`);
+    const other = tokens.get(id);
+    if (other !== undefined)
+      fail(`${show(other)} and ${show(token)} have the same id ${id}, so that neither can be decoded`);
+    tokens.set(id, token);
   }
   const ids = vocab as Readonly<Record<string, number>>;
   if (type === 'BPE') checkMerges(model, ids, fail);

@@ -59,8 +59,7 @@ export class SafetensorsFile {
       return new SafetensorsFile(path, file, described, metadata, dataStart);
     } catch (error) {
       await file.close();
-      if (error instanceof SafetensorsError) throw new SafetensorsError(`${path}: ${error.message}`);
-      throw error;
+      throw new SafetensorsError(`${path}: ${(error as Error).message}`, { cause: error });
     }
   }
 

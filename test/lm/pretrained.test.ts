@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -14,6 +14,7 @@ import {
   readConfig,
   savePretrained,
 } from '../../src/lm/index.ts';
+import { parameterCount } from '../../src/lm/models/parameter-count.ts';
 import { readSafetensors, SafetensorsError, writeSafetensors } from '../../src/nn/index.ts';
 import { tensor } from '../../src/tensor/index.ts';
 import { relativeError } from './recorded.ts';
@@ -147,10 +148,65 @@ describe('fromPretrained', () => {
 
   it('opens no file outside the folder', async () => {
     write('config.json', gpt2);
-    for (const name of ['../secret.safetensors', '/etc/hosts', 'a/b.safetensors', 'notes.txt', 5]) {
+    for (const name of ['../../etc/passwd', '../secret.safetensors', '/etc/hosts', 'a/b.safetensors', 'notes.txt', 5]) {
       write('model.safetensors.index.json', { weight_map: { 'transformer.wte.weight': name } });
       await expect(fromPretrained(folder)).rejects.toThrow('which is no safetensors file of this folder');
     }
+  });
+
+  it('refuses sizes that cannot be before any memory is taken', async () => {
+    const model = fromConfig(gpt2, { seed: 1 });
+    await savePretrained(model, folder);
+    const absurd: [object, RegExp][] = [
+      [{ n_embd: 1e12 }, /n_embd: Too big/],
+      [{ n_layer: 1e9 }, /n_layer: Too big/],
+      [{ vocab_size: 1e15 }, /vocab_size: Too big/],
+      [{ n_embd: -8 }, /n_embd: Too small/],
+      [{ n_embd: 1.5 }, /n_embd: Invalid input: expected int/],
+      [{ n_embd: '8' }, /n_embd: Invalid input: expected number, received string/],
+      [
+        { n_embd: 2 ** 20, n_layer: 2 ** 14 },
+        /describes a model of about 2\.2e\+17 parameters: a size in it must be wrong/,
+      ],
+      [
+        { n_embd: 8192, n_layer: 40 },
+        /describes a model of about 3\.2e\+10 parameters, but the files of weights hold 4\d+/,
+      ],
+    ];
+    for (const [sizes, message] of absurd) {
+      write('config.json', { ...gpt2, ...sizes });
+      await expect(fromPretrained(folder)).rejects.toThrow(message);
+    }
+    expect(() => fromConfig({ ...gpt2, n_embd: 2 ** 20, n_layer: 2 ** 14 })).toThrow(/a size in it must be wrong/);
+    // The estimate is of the matrices alone, and so a little below what there is.
+    const count = model.parameters().reduce((sum, { size }) => sum + size, 0);
+    const estimate = parameterCount(model.config);
+    expect(estimate).toBeLessThan(count);
+    expect(estimate).toBeGreaterThan(0.9 * count);
+  });
+
+  it('refuses a file of weights with other elements, or none', async () => {
+    await savePretrained(fromConfig(gpt2, { seed: 1 }), folder);
+    const bytes = readFileSync(path('model.safetensors'));
+    const length = Number(bytes.readBigUInt64LE(0));
+    const header = bytes
+      .subarray(8, 8 + length)
+      .toString()
+      .replaceAll('"F32"', '"I32"');
+    writeFileSync(
+      path('model.safetensors'),
+      Buffer.concat([bytes.subarray(0, 8), Buffer.from(header), bytes.subarray(8 + length)]),
+    );
+    await expect(fromPretrained(folder)).rejects.toThrow('has elements of type I32, which are no floats');
+    rmSync(path('model.safetensors'));
+    mkdirSync(path('model.safetensors'));
+    await expect(fromPretrained(folder)).rejects.toThrow(/model\.safetensors: .*directory/);
+    rmSync(path('model.safetensors'), { recursive: true });
+    write('model.safetensors.index.json', { weight_map: {} });
+    await expect(fromPretrained(folder)).rejects.toThrow('names no file of weights');
+    rmSync(path('config.json'));
+    mkdirSync(path('config.json'));
+    await expect(fromPretrained(folder)).rejects.toThrow(/config\.json cannot be read: .*directory/);
   });
 
   it('names every weight that does not fit', async () => {

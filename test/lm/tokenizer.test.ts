@@ -167,6 +167,10 @@ describe('broken files are named with what is wrong', () => {
       /the id of "a" should be a natural number/,
     ],
     'a huge id': [{ ...whole, model: { ...model, vocab: { a: 4_000_000_000 } } }, /the id of "a".*4000000000/],
+    'an id of two tokens': [
+      { ...whole, model: { ...model, vocab: { ...(model['vocab'] as object), aaa: 1, aab: 1 }, merges: [] } },
+      /have the same id 1/,
+    ],
     'a merge of one': [{ ...whole, model: { ...model, merges: [['a']] } }, /merges\[0\] should be two tokens/],
     'a merge of unknowns': [{ ...whole, model: { ...model, merges: ['a zzz'] } }, /merges\[0\] needs the token "zzz"/],
     'merges that are a text': [{ ...whole, model: { ...model, merges: 'a b' } }, /'merges' should be a list/],
@@ -189,6 +193,13 @@ describe('broken files are named with what is wrong', () => {
     const reading = Tokenizer.fromPretrained(folder);
     await expect(reading).rejects.toThrow(TokenizerError);
     await expect(reading).rejects.toThrow(message);
+  });
+
+  test('ids that no token has are legal, as in Python, and decode to nothing', async () => {
+    const vocab = Object.fromEntries(Object.entries(model['vocab'] as object).filter(([, id]) => id !== 40));
+    const content = { ...whole, model: { ...model, vocab, merges: [] } };
+    writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(content));
+    expect((await Tokenizer.fromPretrained(folder)).decode([40])).toBe('');
   });
 
   test('cut off', async () => {

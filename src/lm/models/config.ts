@@ -64,10 +64,12 @@ export class ModelError extends Error {
 }
 
 const count = z.int().positive();
+/** Sizes beyond what any model has are mistakes, and would ask for all memory there is. */
+const [layers, width, rows] = [count.max(2 ** 14), count.max(2 ** 20), count.max(2 ** 26)];
 const tokenId = z.int().nonnegative();
 
 const common = {
-  vocab_size: count,
+  vocab_size: rows,
   initializer_range: z.number().nonnegative().default(0.02),
   bos_token_id: tokenId.optional(),
   eos_token_id: z.union([tokenId, z.array(tokenId)]).optional(),
@@ -78,12 +80,12 @@ const common = {
 
 const gpt2 = z.object({
   ...common,
-  vocab_size: count.default(50257),
-  n_positions: count.default(1024),
-  n_embd: count.default(768),
-  n_layer: count.default(12),
-  n_head: count.default(12),
-  n_inner: count.optional(),
+  vocab_size: rows.default(50257),
+  n_positions: rows.default(1024),
+  n_embd: width.default(768),
+  n_layer: layers.default(12),
+  n_head: width.default(12),
+  n_inner: rows.optional(),
   activation_function: z.string().default('gelu_new'),
   layer_norm_epsilon: z.number().positive().default(1e-5),
   scale_attn_weights: z.boolean().default(true),
@@ -98,13 +100,13 @@ const rope = z.record(z.string(), z.unknown());
 
 const llama = z.object({
   ...common,
-  vocab_size: count.default(32000),
-  hidden_size: count.default(4096),
-  intermediate_size: count.default(11008),
-  num_hidden_layers: count.default(32),
-  num_attention_heads: count.default(32),
-  num_key_value_heads: count.optional(),
-  head_dim: count.optional(),
+  vocab_size: rows.default(32000),
+  hidden_size: width.default(4096),
+  intermediate_size: rows.default(11008),
+  num_hidden_layers: layers.default(32),
+  num_attention_heads: width.default(32),
+  num_key_value_heads: width.optional(),
+  head_dim: width.optional(),
   hidden_act: z.string().default('silu'),
   max_position_embeddings: count.default(2048),
   rms_norm_eps: z.number().positive().default(1e-6),
@@ -120,9 +122,9 @@ const llama = z.object({
 });
 
 const qwen2 = llama.extend({
-  vocab_size: count.default(151936),
-  intermediate_size: count.default(22016),
-  num_key_value_heads: count.default(32),
+  vocab_size: rows.default(151936),
+  intermediate_size: rows.default(22016),
+  num_key_value_heads: width.default(32),
   max_position_embeddings: count.default(32768),
   use_sliding_window: z.literal(false, 'attention in a sliding window is not supported').default(false),
   bos_token_id: common.bos_token_id,
