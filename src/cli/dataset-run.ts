@@ -29,7 +29,7 @@ interface DatasetRecipe {
 }
 
 /** What a trainer is given by the command. */
-export interface RunHooks {
+interface RunHooks {
   /** Undefined in a run that goes on, which keeps its own. */
   readonly seed: number | undefined;
   readonly runDirectory: string;
@@ -40,7 +40,7 @@ export interface RunHooks {
 }
 
 /** What a command trained, and what it tells of it. */
-export interface Trained {
+interface Trained {
   readonly result: ExampleResult;
   /** The finished model; null if nothing was saved. */
   readonly model: string | null;

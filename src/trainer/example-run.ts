@@ -297,7 +297,8 @@ export class ExampleRun<Row extends Sized> {
       // A disk that is full may be what failed in the first place: that error is told.
     }
     if (this.#modelFolder === '' && lost === undefined && !diverged) return error;
-    const resume = { checkpoint: this.#modelFolder, goOn: `Go on with { resume: '${this.#modelFolder}' }`, lost };
+    const option = this.#task.kind === 'reward' ? 'resumeCheckpoint' : 'resume';
+    const resume = { checkpoint: this.#modelFolder, goOn: `Go on with { ${option}: '${this.#modelFolder}' }`, lost };
     const step = this.#step + 1;
     return diverged ? new TrainingDivergedError(error, step, resume) : new TrainingFailedError(error, step, resume);
   }

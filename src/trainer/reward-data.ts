@@ -71,7 +71,7 @@ export async function readPreferenceSplit(source: PreferenceSource): Promise<Pre
 }
 
 /** The whole texts, or conversations, that an example compares. */
-export function wholeCandidates({ prompt, candidates }: PreferenceExample): RewardInput[] {
+function wholeCandidates({ prompt, candidates }: PreferenceExample): RewardInput[] {
   return candidates.map((candidate) => {
     if (prompt === undefined) return candidate;
     return typeof prompt === 'string'

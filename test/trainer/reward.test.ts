@@ -9,7 +9,12 @@ import {
   RewardModel,
   savePretrained,
 } from '../../src/lm/index.ts';
-import { type RewardResult, trainReward, type TrainRewardOptions } from '../../src/trainer/index.ts';
+import {
+  type RewardResult,
+  TrainingDivergedError,
+  trainReward,
+  type TrainRewardOptions,
+} from '../../src/trainer/index.ts';
 import { byteTokenizer, tinyGpt } from './sft-models.ts';
 import { temporaryDirectory } from './tiny-run.ts';
 
@@ -321,6 +326,17 @@ describe('what goes wrong', () => {
       expect.stringContaining('1 of 26 rows cannot be used and were left out; the first: dataset, row 25: best is -1'),
       expect.stringContaining('1 of 25 rows have a text of more than maxLength 64 tokens and were left out'),
     ]);
+  });
+
+  test('rewards that are no numbers any more: the last good weights are saved first', async () => {
+    const error = await tinyReward({ train: 'full', learningRate: 1e30, epochs: 20 }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(TrainingDivergedError);
+    const { checkpoint, message } = error as TrainingDivergedError;
+    expect(message).toContain(`Go on with { resumeCheckpoint: '${checkpoint}' }`);
+    const weights = (await RewardModel.fromPretrained(checkpoint)).model.stateDict();
+    for (const { data } of weights.values()) expect(data.every(Number.isFinite)).toBe(true);
   });
 
   test('a model with adapters', async () => {
