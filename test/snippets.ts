@@ -1,21 +1,31 @@
-// Every TypeScript snippet of a page type-checks and runs as written, one after the other in one folder.
+// Every TypeScript snippet of a page type-checks and runs as written, one after the other in one folder. One that begins with
+// ```ts no-run is not run, and type-checked only if it has imports, without which it is a fragment.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 
-/** @param page its path from the root of the repository @param least how many snippets it has at least */
-export function testSnippets(page: string, least: number): void {
-  const snippets = [...readFileSync(join(root, page), 'utf8').matchAll(/^## (.+)$|^```ts\n([\s\S]*?)^```$/gm)]
-    .reduce<{ heading: string; code: string }[]>((found, [, heading, code]) => {
-      if (heading !== undefined) found.push({ heading, code: '' });
-      else found.push({ heading: found.at(-1)!.heading, code: code! });
+interface Snippet {
+  readonly heading: string;
+  readonly code: string;
+  readonly runs: boolean;
+}
+
+/**
+ * @param page its path from the root of the repository
+ * @param least how many snippets it has at least
+ * @param prepare puts what they read into the folder where they run
+ */
+export function testSnippets(page: string, least: number, prepare?: (folder: string) => Promise<void>): void {
+  const snippets = [...readFileSync(join(root, page), 'utf8').matchAll(/^## (.+)$|^```ts( no-run)?\n([\s\S]*?)^```$/gm)]
+    .reduce<Snippet[]>((found, [, heading, mark, code = '']) => {
+      found.push({ heading: heading ?? found.at(-1)?.heading ?? page, code, runs: mark === undefined });
       return found;
     }, [])
-    .filter(({ code }) => code !== '');
+    .filter(({ code, runs }) => code !== '' && (runs || /^import /m.test(code)));
 
   // Inside the repository, where 'gymformer' resolves to src/ by tsconfig.json.
   mkdirSync(join(root, 'test/.snippets'), { recursive: true });
@@ -25,6 +35,7 @@ export function testSnippets(page: string, least: number): void {
     writeFileSync(file, `${code}\nexport {};\n`);
     return file;
   });
+  beforeAll(() => prepare?.(folder), 60_000);
   afterAll(() => rmSync(folder, { recursive: true }));
 
   describe(page, () => {
@@ -45,16 +56,19 @@ export function testSnippets(page: string, least: number): void {
       expect(status).toBe(0);
     });
 
-    it.each(snippets.map(({ heading }, i) => [heading, i] as const))('runs: %s (%i)', (_heading, i) => {
-      const output = execFileSync(
-        process.execPath,
-        ['--import', join(root, 'node_modules/tsx/dist/esm/index.mjs'), files[i]!],
-        {
-          cwd: folder,
-          encoding: 'utf8',
-        },
-      );
-      expect(output.trim()).not.toBe('');
-    });
+    it.each(snippets.flatMap(({ heading, runs }, i) => (runs ? [[heading, i] as const] : [])))(
+      'runs: %s (%i)',
+      (_heading, i) => {
+        const output = execFileSync(
+          process.execPath,
+          ['--import', join(root, 'node_modules/tsx/dist/esm/index.mjs'), files[i]!],
+          {
+            cwd: folder,
+            encoding: 'utf8',
+          },
+        );
+        expect(output.trim()).not.toBe('');
+      },
+    );
   });
 }
