@@ -19,8 +19,8 @@ type FromPrograms =
 
 const losses = "'sigmoid', 'hinge', 'ipo' or 'robust'";
 
-// An option of trainDpo that is missing here does not compile, nor does one that trainDpo has not.
-const dpoOptions = {
+/** The options of trainDpo. One that is missing here does not compile, nor does one that trainDpo has not. */
+export const dpoOptions = {
   ...datasetOptions,
   ...preferenceOptions,
   beta: positive.optional(),

@@ -67,6 +67,7 @@ const KINDS = {
   reward: { of: 'a reward model', command: 'reward' },
   dpo: { of: 'improving a language model by preferences', command: 'dpo' },
   reasoning: { of: 'a language model that learns to reason', command: 'train' },
+  rlhf: { of: 'a language model that learns from preferences', command: 'train' },
 } as const;
 
 /** What a recipe is for. */

@@ -19,8 +19,8 @@ type FromPrograms =
   | 'warn'
   | 'notes';
 
-// An option of trainReward that is missing here does not compile, nor does one that trainReward has not.
-const rewardOptions = {
+/** The options of trainReward. One that is missing here does not compile, nor does one that trainReward has not. */
+export const rewardOptions = {
   ...datasetOptions,
   ...preferenceOptions,
   rewardModelPath: text.optional(),

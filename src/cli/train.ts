@@ -44,6 +44,8 @@ export async function train(target: string, words: readonly string[], flags: Tra
         return (await import('./dpo.ts')).dpo(path, words, flags);
       case 'reasoning':
         return (await import('./reasoning.ts')).trainReasoning(path, words, flags);
+      case 'rlhf':
+        return (await import('./rlhf.ts')).trainRlhf(path, words, flags);
       default:
     }
   }

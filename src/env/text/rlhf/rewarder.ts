@@ -30,12 +30,6 @@ export interface TextScores {
   readonly score: number;
 }
 
-/** How likely the tokens of an episode were, by the policy that drew them and by the reference. */
-export interface TokenLogProbs {
-  readonly logProbs: ArrayLike<number>;
-  readonly referenceLogProbs: ArrayLike<number>;
-}
-
 /** What a run that goes on needs. */
 export interface RewarderState {
   /** The weight of the divergence. */
