@@ -112,12 +112,14 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
 
 /** A step as a line of progress. @param accuracy the share of right answers, if somebody looked */
 export function progressText(progress: ExampleProgress, accuracy: number | null = null): string {
-  const { steps, totalSteps, epochs, loss, evalLoss, tokensPerSecond, seconds } = progress;
+  const { steps, totalSteps, epochs, loss, evalLoss, tokens, tokensPerSecond } = progress;
   const parts = [`${grouped(steps)}/${grouped(totalSteps)} steps`, `epoch ${epochs.toFixed(2)}`];
   if (loss !== null) parts.push(`loss ${loss.toFixed(4)}`);
   if (evalLoss !== null) parts.push(`evaluated ${evalLoss.toFixed(4)}`);
   if (accuracy !== null) parts.push(`right ${percent(accuracy)}`);
-  parts.push(`${grouped(tokensPerSecond)} tokens/s`, `${clock((seconds * (totalSteps - steps)) / steps)} left`);
+  // By the rate of this run, for steps may be those of an earlier one too.
+  const left = ((totalSteps - steps) * tokens) / steps / tokensPerSecond;
+  parts.push(`${grouped(tokensPerSecond)} tokens/s`, `${clock(left)} left`);
   return parts.join('  ');
 }
 

@@ -78,11 +78,12 @@ export function measured({ greedy, sampled }: Answers): string {
 }
 
 export function rlProgressText(progress: TrainProgress, accuracies: readonly number[], isTTY: boolean): string {
-  const { episodes, stepsPerSecond, fraction, seconds, meanLength } = progress;
+  const { episodes, steps, stepsPerSecond, fraction, meanLength } = progress;
   const parts = [`${grouped(episodes)} episodes`, `${grouped(stepsPerSecond)} tokens/s`];
   if (accuracies.length > 0) parts.push(`right ${percent(accuracies.at(-1)!)}`);
   if (meanLength !== null) parts.push(`length ${meanLength.toFixed(1)}`);
-  if (fraction > 0) parts.push(`${clock((seconds * (1 - fraction)) / fraction)} left`);
+  // By the rate of this run, for steps may be those of an earlier one too.
+  if (fraction > 0) parts.push(`${clock((steps * (1 - fraction)) / fraction / stepsPerSecond)} left`);
   if (isTTY && accuracies.length > 1) parts.push(sparkline(spread(accuracies, 20)));
   return parts.join('  ');
 }

@@ -106,7 +106,7 @@ export interface Lessons {
 }
 
 /** Training problems that the accuracy is looked at with. */
-const LOOKED_AT = 128;
+const LOOKED_AT = 256;
 
 /** Examples and other training problems. Null if the recipe has no stage of learning by example. */
 export function lessonsOf({ sft }: ReasoningRecipe, env: CoTEnv): Lessons | null {

@@ -245,7 +245,7 @@ describe('a whole run', () => {
 describe('learning by example', () => {
   test('ends as soon as enough answers are right', async () => {
     const runDirectory = join(root, 'enough');
-    const problems = ['--dataset', '{ generator: addition, digits: 2, count: 300 }'];
+    const problems = ['--dataset', '{ generator: addition, digits: 2, count: 400 }'];
     const enough = ['--sft.stopAtAccuracy', '0', '--sft.accuracyInterval', '4'];
     const { code } = await gymformer([
       'train',
