@@ -101,7 +101,7 @@ const sftSchema = z
       examples: positiveInteger.optional(),
       /** Ends the stage as soon as so large a share of training problems that are no examples is answered rightly. */
       stopAtAccuracy: fraction.optional(),
-      /** Steps between looks at the accuracy. Default 10. */
+      /** Steps between looks at the accuracy; a fifth of it from a quarter of that share on. Default 10. */
       accuracyInterval: positiveInteger.optional(),
       ...(sftFields satisfies Omit<typeof sftOptions, SftOfRun>),
     },

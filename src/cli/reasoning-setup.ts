@@ -1,6 +1,8 @@
 // What a recipe of kind `reasoning` begins with: problems, a tokenizer, a model, and an environment of its own.
 
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import {
   additionProblems,
   arithmeticProblems,
@@ -13,14 +15,61 @@ import {
   readProblems,
   TAGS,
   type WorkedExample,
+  writeProblems,
 } from '../env/text/index.ts';
 import { characterTokenizer, fromConfig, ModelError, type Tokenizer, trainByteLevelTokenizer } from '../lm/index.ts';
+import { SeedSequence } from '../random/index.ts';
+import { defaultRunDirectory, RunDirectory } from '../trainer/index.ts';
 import { CliError } from './cli-error.ts';
 import { type LanguageModel, loadLanguageModel } from './generate-text.ts';
 import type { ReasoningRecipe } from './reasoning-schema.ts';
 
 /** What environments of both parts of the problems are made with. */
-export type EnvOptions = Omit<CoTEnvOptions, 'split' | 'renderMode'>;
+type EnvOptions = Omit<CoTEnvOptions, 'split' | 'renderMode'>;
+
+/** All that a run begins with. */
+export interface ReasoningSetup {
+  readonly recipe: ReasoningRecipe & { readonly seed: number };
+  readonly seeds: RunSeeds;
+  readonly directory: RunDirectory;
+  readonly language: Omit<LanguageModel, 'folder'>;
+  readonly envOptions: EnvOptions;
+  /** Asks the problems to learn from. */
+  readonly trainEnv: CoTEnv;
+  readonly lessons: Lessons | null;
+  /** Held-out problems to answer before and after. */
+  readonly heldOut: number;
+}
+
+/** Makes or loads everything, so that mistakes are told before anything is trained; then the run's directory. */
+export async function setUp({ runDirectory, ...given }: ReasoningRecipe): Promise<ReasoningSetup> {
+  const seed = given.seed ?? new SeedSequence().generateState(1)[0]!;
+  const recipe = { ...given, seed };
+  const problems = problemsOf(recipe, seed);
+  const seeds = seedsOf(seed);
+  const language = await modelOf(recipe, problems, seeds.model);
+  const envOptions = { ...recipe.envOptions, tokenizer: language.tokenizer };
+  const trainEnv = envFor({ ...envOptions, dataset: problems }, language);
+  const lessons = lessonsOf(recipe, trainEnv);
+  const heldOut = heldOutProblems(recipe, { ...envOptions, dataset: problems });
+
+  const directory = new RunDirectory(runDirectory ?? defaultRunDirectory('reasoning', seed));
+  directory.writeConfig({ kind: 'reasoning', seed, recipe });
+  // With the seed in it, this recipe is the run.
+  writeFileSync(join(directory.path, 'recipe.yaml'), stringify(recipe));
+  // A file of its own, which environments read once for all of them.
+  const dataset = typeof recipe.dataset === 'string' ? recipe.dataset : problemsFile(directory.path);
+  if (dataset !== recipe.dataset) await writeProblems(dataset, problems);
+  return { recipe, seeds, directory, language, envOptions: { ...envOptions, dataset }, trainEnv, lessons, heldOut };
+}
+
+/** A seed for each use. */
+type RunSeeds = Readonly<Record<'model' | 'sft' | 'critic' | 'rl' | 'evaluation', number>>;
+
+function seedsOf(seed: number): RunSeeds {
+  const [model, sft, critic, rl, evaluation] = new SeedSequence(seed).generateState(5) as Iterable<number>;
+  return { model: model!, sft: sft!, critic: critic!, rl: rl!, evaluation: evaluation! };
+}
 
 type NewModel = Exclude<ReasoningRecipe['model'], string>;
 type Settings = NonNullable<ReasoningRecipe['envOptions']>;
@@ -42,7 +91,7 @@ export function problemsFile(runDirectory: string): string {
 }
 
 /** The model that a recipe names or describes. */
-export async function modelOf(
+async function modelOf(
   { model, envOptions = {} }: ReasoningRecipe,
   problems: readonly Problem[],
   seed: number,
@@ -99,7 +148,7 @@ export function heldOutProblems({ evaluation }: Pick<ReasoningRecipe, 'evaluatio
 }
 
 /** What the stage of learning by example has to do with. */
-export interface Lessons {
+interface Lessons {
   readonly examples: readonly WorkedExample[];
   /** Training problems that are no examples, to look at the accuracy with; none if nobody looks. */
   readonly others: readonly Problem[];
@@ -109,7 +158,7 @@ export interface Lessons {
 const LOOKED_AT = 256;
 
 /** Examples and other training problems. Null if the recipe has no stage of learning by example. */
-export function lessonsOf({ sft }: ReasoningRecipe, env: CoTEnv): Lessons | null {
+function lessonsOf({ sft }: ReasoningRecipe, env: CoTEnv): Lessons | null {
   if (sft == null) return null;
   const examples = env.workedExamples(sft.examples);
   if (sft.stopAtAccuracy === undefined) return { examples, others: [] };

@@ -3,15 +3,11 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
-import { CoTEnv, type Problem, writeProblems } from '../env/text/index.ts';
+import type { CoTEnv } from '../env/text/index.ts';
 import { fromConfig, savePretrained } from '../lm/index.ts';
-import { SeedSequence } from '../random/index.ts';
 import { LMActorNetwork, LMCriticNetwork, TokenPolicy } from '../rl/index.ts';
 import {
-  defaultRunDirectory,
   evaluateText,
-  RunDirectory,
   type SftResult,
   type TextEvaluation,
   trainAgent,
@@ -20,7 +16,6 @@ import {
 } from '../trainer/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { percent } from './format.ts';
-import type { LanguageModel } from './generate-text.ts';
 import { parseOverrides } from './overrides.ts';
 import {
   type Answers,
@@ -35,17 +30,8 @@ import {
   sftSummary,
   whereAndNext,
 } from './reasoning-report.ts';
-import { type ReasoningRecipe, reasoningRecipeSchema } from './reasoning-schema.ts';
-import {
-  envFor,
-  type EnvOptions,
-  heldOutProblems,
-  type Lessons,
-  lessonsOf,
-  modelOf,
-  problemsFile,
-  problemsOf,
-} from './reasoning-setup.ts';
+import { reasoningRecipeSchema } from './reasoning-schema.ts';
+import { envFor, type ReasoningSetup, setUp } from './reasoning-setup.ts';
 import { readRecipeOf } from './recipe.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
 import { progressText } from './dataset-run.ts';
@@ -55,7 +41,7 @@ export async function trainReasoning(path: string, words: readonly string[], fla
   const recipe = readRecipeOf(reasoningRecipeSchema, path, parseOverrides(words));
   const screen = new Screen(flags);
   try {
-    return await (await ReasoningRun.prepare(recipe, screen)).train();
+    return await new ReasoningRun(await setUp(recipe), screen).train();
   } finally {
     screen.release();
   }
@@ -65,99 +51,40 @@ export async function trainReasoning(path: string, words: readonly string[], fla
 const GLANCED_AT = 32;
 
 class ReasoningRun {
-  readonly #recipe: ReasoningRecipe & { readonly seed: number };
+  readonly #setup: ReasoningSetup;
   readonly #screen: Screen;
-  readonly #directory: RunDirectory;
-  readonly #language: Omit<LanguageModel, 'folder'>;
-  readonly #envOptions: EnvOptions;
-  readonly #trainEnv: CoTEnv;
-  readonly #lessons: Lessons | null;
   readonly #actor: LMActorNetwork;
   /** Answers problems; learning has a policy of its own. */
   readonly #policy: TokenPolicy;
-  /** Held-out problems to answer before and after. */
-  readonly #problems: number;
-  readonly #seeds: RunSeeds;
   readonly #started = performance.now();
 
-  /** Makes or loads everything, so that mistakes are told before anything is trained. */
-  static async prepare({ runDirectory, ...given }: ReasoningRecipe, screen: Screen): Promise<ReasoningRun> {
-    const seed = given.seed ?? new SeedSequence().generateState(1)[0]!;
-    const recipe = { ...given, seed };
-    const problems = problemsOf(recipe, seed);
-    const seeds = seedsOf(seed);
-    const language = await modelOf(recipe, problems, seeds.model);
-    const env = (dataset: string | readonly Problem[]): EnvOptions => ({
-      ...recipe.envOptions,
-      tokenizer: language.tokenizer,
-      dataset,
-    });
-    const trainEnv = envFor(env(problems), language);
-    const lessons = lessonsOf(recipe, trainEnv);
-    const heldOut = heldOutProblems(recipe, env(problems));
-
-    const directory = new RunDirectory(runDirectory ?? defaultRunDirectory('reasoning', seed));
-    directory.writeConfig({ kind: 'reasoning', seed, recipe });
-    // With the seed in it, this recipe is the run.
-    writeFileSync(join(directory.path, 'recipe.yaml'), stringify(recipe));
-    // A file of its own, which environments read once for all of them.
-    const file = typeof recipe.dataset === 'string' ? recipe.dataset : problemsFile(directory.path);
-    if (file !== recipe.dataset) await writeProblems(file, problems);
-    return new ReasoningRun(recipe, screen, directory, {
-      language,
-      seeds,
-      lessons,
-      envOptions: env(file),
-      trainEnv,
-      heldOut,
-    });
-  }
-
-  private constructor(
-    recipe: ReasoningRecipe & { readonly seed: number },
-    screen: Screen,
-    directory: RunDirectory,
-    made: {
-      readonly language: Omit<LanguageModel, 'folder'>;
-      readonly seeds: RunSeeds;
-      readonly lessons: Lessons | null;
-      readonly envOptions: EnvOptions;
-      readonly trainEnv: CoTEnv;
-      readonly heldOut: number;
-    },
-  ) {
-    this.#recipe = recipe;
+  constructor(setup: ReasoningSetup, screen: Screen) {
+    this.#setup = setup;
     this.#screen = screen;
-    this.#directory = directory;
-    this.#language = made.language;
-    this.#seeds = made.seeds;
-    this.#lessons = made.lessons;
-    this.#envOptions = made.envOptions;
-    this.#trainEnv = made.trainEnv;
-    this.#problems = made.heldOut;
-    const { model, tokenizer } = made.language;
+    const { model, tokenizer } = setup.language;
     this.#actor = new LMActorNetwork(model, { padTokenId: tokenizer.padTokenId });
     this.#policy = new TokenPolicy({ actor: this.#actor });
   }
 
   async train(): Promise<number> {
-    const { screen, recipe } = { screen: this.#screen, recipe: this.#recipe };
-    screen.say(introduction(recipe, this.#language.model, this.#trainEnv.problems.length, this.#problems));
+    const screen = this.#screen;
+    const { recipe, language, directory, trainEnv, heldOut } = this.#setup;
+    screen.say(introduction(recipe, language.model, trainEnv.problems.length, heldOut));
     const sft = await this.#teach();
     const before = await this.#answer();
     if (before !== null) screen.say(measured(before));
     const rl = before === null ? null : await this.#reinforce();
     const after = rl === null ? null : await this.#answer();
-    const model = join(this.#directory.path, 'model');
-    await savePretrained(this.#language.model, model, { tokenizer: this.#language.tokenizer });
+    const model = join(directory.path, 'model');
+    await savePretrained(language.model, model, { tokenizer: language.tokenizer });
 
     const interrupted = screen.signal.aborted;
     const run: ReasoningResult = {
       stoppedBy: interrupted ? 'signal' : 'end',
       seed: recipe.seed,
       seconds: (performance.now() - this.#started) / 1000,
-      problems: this.#problems,
-      runDirectory: this.#directory.path,
+      problems: heldOut,
+      runDirectory: directory.path,
       model,
       sft,
       before,
@@ -165,43 +92,47 @@ class ReasoningRun {
       after,
     };
     const summary = resultJson(run);
-    this.#directory.writeSummary(summary);
+    directory.writeSummary(summary);
     this.#writeAnswers(before, after);
     if (before !== null && after !== null) {
       screen.say(beforeAndAfter(before, after, recipe.evaluation?.samples ?? 3));
       screen.say(curveText(rl!));
     }
-    screen.say(whereAndNext(run, recipe, this.#trainEnv.problems[0]!.question));
+    screen.say(whereAndNext(run, recipe, trainEnv.problems[0]!.question));
     screen.result(summary);
     return interrupted ? EXIT_INTERRUPTED : 0;
   }
 
   /** Learning by example. Null if the recipe has none of it. */
   async #teach(): Promise<SftResult | null> {
-    const { sft } = this.#recipe;
-    if (sft == null || this.#lessons === null || this.#screen.signal.aborted) return null;
+    const { sft } = this.#setup.recipe;
+    if (sft == null || this.#setup.lessons === null || this.#screen.signal.aborted) return null;
     const { examples: _count, stopAtAccuracy, accuracyInterval = 10, ...options } = sft;
-    const { examples, others } = this.#lessons;
+    const { examples, others } = this.#setup.lessons;
     const lookedAt = (): CoTEnv =>
-      envFor({ ...this.#envOptions, dataset: others, split: 'train', testSplit: 0 }, this.#language);
+      envFor({ ...this.#setup.envOptions, dataset: others, split: 'train', testSplit: 0 }, this.#setup.language);
     let accuracy: number | null = null;
+    let nextLook = accuracyInterval;
     const screen = this.#screen;
     screen.say(`\n1. Learning by example: ${examples.length} problems with worked solutions`);
     screen.begin('step');
     const result = await trainSft({
       ...options,
-      ...this.#language,
+      ...this.#setup.language,
       dataset: examples,
-      seed: this.#seeds.sft,
-      runDirectory: join(this.#directory.path, 'sft'),
+      seed: this.#setup.seeds.sft,
+      runDirectory: join(this.#setup.directory.path, 'sft'),
       signal: screen.signal,
       warn: (message) => screen.warn(message),
       callbacks: {
         onStep: async (progress) => {
           screen.progress(progress.seconds, () => progressText(progress, accuracy));
-          if (stopAtAccuracy === undefined || progress.steps % accuracyInterval !== 0) return;
+          if (stopAtAccuracy === undefined || progress.steps < nextLook) return;
           for (const episodes of [GLANCED_AT, others.length]) {
             ({ accuracy } = await evaluateText(this.#policy, lookedAt, { episodes, inOrder: true }));
+            // Right answers come fast once they come: where some are right, the next look is soon.
+            nextLook =
+              progress.steps + (accuracy! < stopAtAccuracy / 4 ? accuracyInterval : Math.ceil(accuracyInterval / 5));
             if (accuracy! < stopAtAccuracy / (episodes === others.length ? 1 : 2)) return;
           }
           return { stop: `${percent(accuracy!)} of answers are right` };
@@ -214,7 +145,7 @@ class ReasoningRun {
 
   /** Learning from rewards. Null if the recipe has none of it. */
   async #reinforce(): Promise<TrainTextResult | null> {
-    const { rl } = this.#recipe;
+    const { rl } = this.#setup.recipe;
     if (rl === null || this.#screen.signal.aborted) return null;
     const { critic = 'shared', algorithm = { name: 'ppo' as const }, ...options } = rl;
     const screen = this.#screen;
@@ -224,12 +155,12 @@ class ReasoningRun {
     const result = await trainAgent({
       ...options,
       envName: 'CoTEnv-v0',
-      envOptions: { ...this.#envOptions, split: 'train' },
+      envOptions: { ...this.#setup.envOptions, split: 'train' },
       actor: this.#actor,
       algorithm,
       critic: algorithm.name === 'ppo' ? this.#critic(critic) : undefined,
-      seed: this.#seeds.rl,
-      runDirectory: join(this.#directory.path, 'rl'),
+      seed: this.#setup.seeds.rl,
+      runDirectory: join(this.#setup.directory.path, 'rl'),
       signal: screen.signal,
       callbacks: {
         onUpdateEnd: (progress, { accuracy }) => {
@@ -243,11 +174,11 @@ class ReasoningRun {
   }
 
   #critic(kind: 'shared' | 'own'): LMCriticNetwork {
-    const { model } = this.#language;
-    if (kind === 'shared') return new LMCriticNetwork(model, { seed: this.#seeds.critic });
-    const copy = fromConfig(model.config.raw, { seed: this.#seeds.critic });
+    const { model } = this.#setup.language;
+    if (kind === 'shared') return new LMCriticNetwork(model, { seed: this.#setup.seeds.critic });
+    const copy = fromConfig(model.config.raw, { seed: this.#setup.seeds.critic });
     copy.loadStateDict(model.stateDict());
-    return new LMCriticNetwork(copy, { seed: this.#seeds.critic });
+    return new LMCriticNetwork(copy, { seed: this.#setup.seeds.critic });
   }
 
   /** Answers the held-out problems. Null after Ctrl-C. */
@@ -255,25 +186,28 @@ class ReasoningRun {
     const { signal } = this.#screen;
     if (signal.aborted) return null;
     this.#screen.begin('text');
-    const env = (): CoTEnv => envFor({ ...this.#envOptions, split: 'test' }, this.#language);
+    const env = (): CoTEnv => envFor({ ...this.#setup.envOptions, split: 'test' }, this.#setup.language);
     const started = performance.now();
     const answer = (deterministic: boolean, kind: string): Promise<TextEvaluation> => {
       let done = 0;
       return evaluateText(this.#policy, env, {
-        episodes: this.#problems,
+        episodes: this.#setup.heldOut,
         inOrder: true,
         deterministic,
-        seed: this.#seeds.evaluation,
+        seed: this.#setup.seeds.evaluation,
         signal,
         onText: () => {
           done++;
           const seconds = (performance.now() - started) / 1000;
-          this.#screen.progress(seconds, () => `${done}/${this.#problems} held-out problems answered, ${kind} tokens`);
+          this.#screen.progress(
+            seconds,
+            () => `${done}/${this.#setup.heldOut} held-out problems answered, ${kind} tokens`,
+          );
         },
       });
     };
     const greedy = await answer(true, 'likeliest');
-    const sampled = this.#recipe.evaluation?.sampled === false ? null : await answer(false, 'drawn');
+    const sampled = this.#setup.recipe.evaluation?.sampled === false ? null : await answer(false, 'drawn');
     return signal.aborted ? null : { greedy, sampled };
   }
 
@@ -289,14 +223,6 @@ class ReasoningRun {
         after: later && { completion: later.completion, correct: later.correct },
       });
     });
-    writeFileSync(join(this.#directory.path, 'evaluation.jsonl'), `${lines.join('\n')}\n`);
+    writeFileSync(join(this.#setup.directory.path, 'evaluation.jsonl'), `${lines.join('\n')}\n`);
   }
-}
-
-/** A seed for each use. */
-type RunSeeds = Readonly<Record<'model' | 'sft' | 'critic' | 'rl' | 'evaluation', number>>;
-
-function seedsOf(seed: number): RunSeeds {
-  const [model, sft, critic, rl, evaluation] = new SeedSequence(seed).generateState(5) as Iterable<number>;
-  return { model: model!, sft: sft!, critic: critic!, rl: rl!, evaluation: evaluation! };
 }
