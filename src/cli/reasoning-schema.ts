@@ -120,6 +120,7 @@ type RlOfRun =
   | 'actor'
   | 'critic'
   | 'ppoConfig'
+  | 'reference'
   | 'tokenizer'
   | 'callbacks'
   | 'log'

@@ -95,7 +95,10 @@ export abstract class CriticFree<R extends EpisodeSteps> {
    */
   async update(
     rollout: R,
-    { progress = 0, referenceLogProbs }: { readonly progress?: number; readonly referenceLogProbs?: Float32Array } = {},
+    {
+      progress = 0,
+      referenceLogProbs,
+    }: { readonly progress?: number; readonly referenceLogProbs?: Float32Array | undefined } = {},
   ): Promise<CriticFreeMetrics> {
     const { config, policy } = this;
     const { updateEpochs = 1, minibatchSize = -1, epsClip = 0.2, epsClipHigh = epsClip, lrSchedule } = config;

@@ -29,7 +29,7 @@ export type TextAlgorithm = ({ readonly name: 'ppo' } & PPOConfig) | CriticFreeA
 export interface Learner<R extends EpisodeSteps> {
   update(
     rollout: R,
-    options: { readonly progress: number; readonly referenceLogProbs?: Float32Array },
+    options: { readonly progress: number; readonly referenceLogProbs?: Float32Array | undefined },
   ): Promise<object>;
   stateDict(): OptimizerState;
   loadStateDict(state: OptimizerState): void;
@@ -62,4 +62,9 @@ export function learnerFor<R extends EpisodeSteps>(
 /** Whether an algorithm compares episodes that began alike. */
 export function comparesGroups({ name }: TextAlgorithm): boolean {
   return name === 'grpo' || name === 'rloo';
+}
+
+/** The weight of the divergence from a reference policy in the loss. */
+export function klCoefOf(algorithm: TextAlgorithm): number {
+  return algorithm.name === 'ppo' ? 0 : (algorithm.klCoef ?? 0);
 }

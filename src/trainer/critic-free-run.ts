@@ -3,6 +3,7 @@
 import { Env } from '../env/index.ts';
 import { defaultRng } from '../random/index.ts';
 import { ActorCriticPolicy, type EpisodeRollout } from '../rl/index.ts';
+import { klCoefOf } from './algorithms.ts';
 import { type Checkpoint, type CheckpointDetails, writeCheckpoint } from './checkpoint.ts';
 import { makeSingleEnvironments } from './environments.ts';
 import { EpisodeRun } from './episode-run.ts';
@@ -31,6 +32,9 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
     const foreign = ONLY_PPO.find((key) => (options as { readonly [K in typeof key]?: unknown })[key]);
     if (foreign !== undefined)
       throw new TypeError(`${foreign} goes with PPO, not with algorithm '${name}': leave it out`);
+    if (klCoefOf(options.algorithm) !== 0) {
+      throw new TypeError('klCoef is for language models, which have a reference to stay close to: leave it out');
+    }
     const algorithm = { ...options.algorithm, learningRate: options.algorithm.learningRate ?? LEARNING_RATE };
     const { numEnvs = options.env instanceof Env ? 1 : 8 } = options;
     const environments = makeSingleEnvironments({ ...options, numEnvs });

@@ -128,13 +128,19 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   protected written(_episode: CollectedEpisode): void {}
 
   protected override async learn(rollout: R, fraction: number): Promise<UpdateMetrics> {
-    const metrics = await this.learner.update(rollout, { progress: fraction });
+    const referenceLogProbs = await this.referenceLogProbs(rollout);
+    const metrics = await this.learner.update(rollout, { progress: fraction, referenceLogProbs });
     const correct = rollout.episodes.map(({ info }) => info['correct']).filter((c) => typeof c === 'boolean');
     return {
       ...(correct.length > 0 ? { accuracy: correct.filter(Boolean).length / correct.length } : {}),
       ...(rlhfMetrics(rollout.episodes) as UpdateMetrics),
       ...(metrics as UpdateMetrics),
     };
+  }
+
+  /** What the policy is to stay close to says of a rollout's rows; undefined if there is no such thing. */
+  protected async referenceLogProbs(_rollout: R): Promise<Float32Array | undefined> {
+    return undefined;
   }
 
   protected override rowOf(metrics: UpdateMetrics): UpdateMetrics {

@@ -2,9 +2,11 @@
 
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { Discrete, type Env, type MakeOptions } from '../env/index.ts';
 import { TextEnv } from '../env/text/index.ts';
-import { Tokenizer } from '../lm/index.ts';
+import { type CausalLM, hasAdapters, SequenceLogProbs, Tokenizer } from '../lm/index.ts';
+import { copyCausalLM } from '../lm/models/architectures.ts';
 import {
   type CollectedEpisode,
   type LMActorNetwork,
@@ -13,7 +15,7 @@ import {
   TokenPolicy,
   type TokenRollout,
 } from '../rl/index.ts';
-import type { TextAlgorithm } from './algorithms.ts';
+import { klCoefOf, type TextAlgorithm } from './algorithms.ts';
 import { makeSingleEnvironments, type SingleEnvironments } from './environments.ts';
 import { type EpisodeCallbacks, EpisodeRun, type EpisodeRunOptions } from './episode-run.ts';
 import { rlhfColumns } from './rlhf-metrics.ts';
@@ -50,6 +52,11 @@ export interface TrainTextOptions extends EpisodeRunOptions {
   readonly saveInterval?: number | undefined;
   /** Saved in the checkpoints, so that their folders can be talked to. Default: the environment's, if it is a `TextEnv`. */
   readonly tokenizer?: Tokenizer | undefined;
+  /**
+   * What an algorithm's `klCoef` keeps the actor close to. Default: the actor as it was when training began; with its adapters off if it
+   * has any, which costs no memory, else a copy.
+   */
+  readonly reference?: CausalLM | undefined;
   /** Called as the run goes on; any may end it. */
   readonly callbacks?: TextCallbacks | readonly TextCallbacks[] | undefined;
   /**
@@ -72,6 +79,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   readonly #tokenizer: Tokenizer | undefined;
   readonly #seed: number;
   readonly #plan: Plan;
+  readonly #reference: SequenceLogProbs | undefined;
 
   constructor(options: TrainTextOptions) {
     const { actor, critic, temperature, callbacks, saveInterval, resume } = options;
@@ -88,7 +96,10 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     this.#policy = policy;
     this.#tokenizer = options.tokenizer ?? tokenizerOf(environments);
     this.#seed = seed;
+    // Before weights of a checkpoint come in.
+    this.#reference = referenceFor(options, algorithm);
     this.#plan = {
+      reference: fingerprintOf(this.#reference?.model, actor),
       env: environments.name,
       algorithm: algorithm.name,
       seed,
@@ -124,6 +135,19 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     const row = { update: this.updates + 1, episode: this.log.count, prompt, completion, finishReason, correct };
     const line = JSON.stringify({ ...row, return: total, tokens, group, ...rlhfColumns(episode) });
     appendFileSync(join(this.directory.path, 'completions.jsonl'), `${line}\n`);
+  }
+
+  protected override async referenceLogProbs({ rows, sequences }: TokenRollout): Promise<Float32Array | undefined> {
+    if (this.#reference === undefined) return undefined;
+    const said = await this.#reference.of(sequences);
+    const logProbs = new Float32Array(rows);
+    sequences.forEach(({ firstRow }, i) => logProbs.set(said[i]!, firstRow));
+    return logProbs;
+  }
+
+  override async close(): Promise<void> {
+    this.#reference?.release();
+    await super.close();
   }
 
   protected override async write(path: string): Promise<void> {
@@ -162,6 +186,36 @@ function fitToModel({ envs }: SingleEnvironments, { model }: LMActorNetwork): nu
   }
   for (const { unwrapped } of envs) if (unwrapped instanceof TextEnv) unwrapped.limitContext(maxPositions);
   return actionSpace.n;
+}
+
+function referenceFor(
+  { actor: { model }, temperature, reference }: TrainTextOptions,
+  algorithm: TextAlgorithm,
+): SequenceLogProbs | undefined {
+  if (klCoefOf(algorithm) === 0) {
+    if (reference !== undefined)
+      throw new TypeError("a reference is for an algorithm with a klCoef, such as { name: 'grpo', klCoef: 0.04 }");
+    return undefined;
+  }
+  const adapted = hasAdapters(model);
+  if (reference === model && !adapted) {
+    throw new TypeError(
+      "the reference is the actor's own model, which never diverges from itself: leave it out, and a copy is taken",
+    );
+  }
+  if (reference !== undefined && reference.config.vocabSize !== model.config.vocabSize) {
+    const [other, own] = [reference.config.vocabSize, model.config.vocabSize];
+    throw new RangeError(`the reference knows ${other} tokens and the actor ${own}: they must share a tokenizer`);
+  }
+  return new SequenceLogProbs(reference ?? (adapted ? model : copyCausalLM(model)), { temperature });
+}
+
+/** Tells references apart, so that a run goes on beside the one that it began with; null for none, or the actor without its adapters. */
+function fingerprintOf(reference: CausalLM | undefined, { model }: LMActorNetwork): number | null {
+  if (reference === undefined || reference === model) return null;
+  return reference.parameters().reduce((sum, { storage: { data } }) => {
+    return crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), sum);
+  }, 0);
 }
 
 function tokenizerOf({ envs }: SingleEnvironments): Tokenizer | undefined {

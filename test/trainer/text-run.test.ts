@@ -1,13 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { additionProblems } from '../../src/env/text/index.ts';
-import { fromConfig, fromPretrained } from '../../src/lm/index.ts';
+import { applyLora, fromConfig, fromPretrained } from '../../src/lm/index.ts';
 import { characterTokenizer } from '../../src/lm/tokenizer-training.ts';
 import { LMActorNetwork, LMCriticNetwork } from '../../src/rl/index.ts';
 import { tensor } from '../../src/tensor/index.ts';
-import { trainAgent } from '../../src/trainer/index.ts';
+import { trainAgent, type TrainTextOptions } from '../../src/trainer/index.ts';
+import { tinyActor, tinyConfig, tinyText } from './tiny-text.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gymformer-text-run-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -132,5 +133,63 @@ describe('trainAgent with a language model', () => {
       callbacks: { onUpdateEnd: ({ updates }) => (updates === 2 ? { stop: 'enough' } : undefined) },
     });
     expect(result).toMatchObject({ stoppedBy: 'callback', stopReason: 'enough', updates: 2 });
+  });
+});
+
+describe('a reference to stay close to', () => {
+  const run = (klCoef: number, more: Partial<TrainTextOptions> = {}, network = tinyActor()) =>
+    tinyText(join(folder, `kl-${klCoef}`), {
+      algorithm: { name: 'grpo', learningRate: 3e-3, updateEpochs: 2, klCoef },
+      actor: network,
+      maxEpisodes: 48,
+      ...more,
+    });
+  /** The mean squared distance of logits from those of the untouched model. */
+  const moved = (network: LMActorNetwork): number => {
+    const ids = tensor([[1, 2, 3, 4, 5, 6]], { dtype: 'int32' });
+    const [now, before] = [network.forward(ids).dataSync(), tinyActor().forward(ids).dataSync()];
+    return Array.from(now, (x, i) => (Number(x) - Number(before[i])) ** 2).reduce((a, b) => a + b) / now.length;
+  };
+
+  test('holds the actor back, the more the greater its weight', async () => {
+    const distances: number[] = [];
+    for (const klCoef of [0, 1, 100]) {
+      const network = tinyActor();
+      await run(klCoef, {}, network);
+      distances.push(moved(network));
+    }
+    expect(distances[0]).toBeGreaterThan(distances[1]!);
+    expect(distances[1]).toBeGreaterThan(distances[2]!);
+  });
+
+  test('by default is what the actor was; one that is given does the same; a run that goes on needs the same', async () => {
+    const [first, given] = [await run(1), await run(1, { reference: tinyActor().model })];
+    expect(given.policy.stateDict()).toEqual(first.policy.stateDict());
+    const half = await run(1, { maxEpisodes: 24 });
+    const whole = await run(1, { resume: half.checkpoint });
+    expect(whole.policy.stateDict()).toEqual(first.policy.stateDict());
+    await expect(run(1, { resume: half.checkpoint }, tinyActor(7))).rejects.toThrow(/reference was \d+ and is \d+/);
+  });
+
+  test('is the actor itself with its adapters off, where it has some; checkpoints hold these alone', async () => {
+    const network = tinyActor();
+    applyLora(network.model, { r: 2, targetModules: 'all-linear' }, { seed: 1 });
+    const before = network.model.stateDict();
+    const { checkpoint } = await run(1, {}, network);
+    expect(readdirSync(checkpoint)).toContain('adapter_model.safetensors');
+    const after = network.model.stateDict();
+    const changed = [...after].filter(([name, { data }]) => data.some((x, i) => x !== before.get(name)!.data[i]));
+    expect(changed.length).toBeGreaterThan(0);
+    expect(changed.every(([name]) => /lora_[AB]/.test(name))).toBe(true);
+  });
+
+  test('what does not go together is said', async () => {
+    const network = tinyActor();
+    await expect(run(0, { reference: tinyActor().model })).rejects.toThrow(
+      'a reference is for an algorithm with a klCoef',
+    );
+    await expect(run(1, { reference: network.model }, network)).rejects.toThrow('never diverges from itself');
+    const other = fromConfig({ ...tinyConfig, vocab_size: 99 }, { seed: 1 });
+    await expect(run(1, { reference: other })).rejects.toThrow('the reference knows 99 tokens and the actor 20');
   });
 });

@@ -25,7 +25,7 @@ export const envOptions = {
   reward: digits,
 };
 
-const tinyConfig = {
+export const tinyConfig = {
   model_type: 'gpt2',
   vocab_size: tokenizer.vocabSize,
   n_positions: 32,
