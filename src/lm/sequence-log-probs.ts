@@ -23,8 +23,9 @@ export interface SequenceLogProbsOptions {
 /** Sequences are filled up to a multiple of this, so that few programs serve all lengths. */
 const LENGTH_STEP = 16;
 
-/** About how many tokens go through one pass. */
+/** About how many tokens go through one pass, and at most how many scores (tokens times vocabulary) it computes, which is its memory. */
 const PASS_TOKENS = 1024;
+const PASS_SCORES = 2 ** 24;
 
 /**
  * The log-probabilities that a frozen model gives to tokens of whole texts. Of a model with adapters it is the model without them
@@ -71,7 +72,7 @@ export class SequenceLogProbs {
       let count = 1;
       for (; first + count < order.length; count++) {
         const longer = this.#bucket(sequences[order[first + count]!]!.tokens.length);
-        if (count >= roomFor(longer)) break;
+        if (count >= this.#roomFor(longer)) break;
         time = longer;
       }
       const chosen = order.slice(first, first + count);
@@ -116,7 +117,7 @@ export class SequenceLogProbs {
   #program(time: number): BoundProgram<Tensor> {
     let program = this.#programs.get(time);
     if (program === undefined) {
-      const type = { shape: [roomFor(time), time], dtype: 'int32' } as const;
+      const type = { shape: [this.#roomFor(time), time], dtype: 'int32' } as const;
       program = this.#compiled.bind(type, type);
       this.#programs.set(time, program);
     }
@@ -131,9 +132,10 @@ export class SequenceLogProbs {
     }
     return Math.min(LENGTH_STEP * Math.max(1, Math.ceil((tokens - 1) / LENGTH_STEP)), maxPositions);
   }
-}
 
-/** How many sequences of a length go through one pass. */
-function roomFor(time: number): number {
-  return Math.max(1, Math.floor(PASS_TOKENS / time));
+  /** How many sequences of a length go through one pass. */
+  #roomFor(time: number): number {
+    const tokens = Math.min(PASS_TOKENS, PASS_SCORES / this.model.config.vocabSize);
+    return Math.max(1, Math.floor(tokens / time));
+  }
 }
