@@ -8,13 +8,13 @@
 // bench/results.json.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Benchmark, Measurement, Metric, Peer } from './benchmark.ts';
 
 const folder = import.meta.dirname;
-const OWN = ['run.ts', 'measure.ts', 'benchmark.ts', 'learner.ts'];
+const OWN = ['run.ts', 'measure.ts', 'benchmark.ts', 'learner.ts', 'language-model.ts'];
 const NAMES = readdirSync(folder)
   .filter((file) => file.endsWith('.ts') && !OWN.includes(file))
   .map((file) => file.slice(0, -'.ts'.length))
@@ -42,11 +42,15 @@ interface Row {
   readonly met: boolean | null;
 }
 
+/** Where ours leaves what the peers read too, such as models. */
+const shared = mkdtempSync(join(tmpdir(), 'gymformer-bench-'));
+process.on('exit', () => rmSync(shared, { recursive: true }));
+
 /** Runs a program whose last line is a measurement. */
 function sample(program: string, args: readonly string[], what: string): Measurement {
   const result = spawnSync(program, args, {
     encoding: 'utf8',
-    env: { ...process.env, OMP_WAIT_POLICY: 'passive' },
+    env: { ...process.env, OMP_WAIT_POLICY: 'passive', GYMFORMER_BENCH_FOLDER: shared },
     stdio: ['ignore', 'pipe', 'pipe'],
     maxBuffer: 1 << 28,
   });

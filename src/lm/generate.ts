@@ -1,8 +1,8 @@
 // Text from a model: prompts of any lengths side by side, a token for each at every step. A prompt that waits takes the slot of
 // one that has ended.
 
-import { setImmediate } from 'node:timers/promises';
 import { defaultRng, type Generator, SeedSequence } from '../random/index.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import type { Decoder } from './kv-cache.ts';
 import type { CausalLM } from './models/causal-lm.ts';
 import { Sampler, type SampledToken, type SamplingOptions } from './sampling.ts';
@@ -174,8 +174,7 @@ async function* steps(
         }
       }
       yield events;
-      // Lets timers and sockets have their turn.
-      await setImmediate();
+      if (turnIsDue()) await giveTurn();
       if (options.signal?.aborted) return;
       compact(decoder, slots, next);
       if (slots.some((sequence) => sequence !== undefined)) logits = decoder.step(next);

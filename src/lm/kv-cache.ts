@@ -2,7 +2,8 @@
 //
 // Each layer's cache lies in one piece of memory, slot after slot. The native program writes new keys and values into it in place.
 // One program advances all slots by a token; others, of a few fixed lengths, read a prompt into one slot, whose part of the
-// memory they are bound to.
+// memory they are bound to. The operations of a small model are too short to be worth sharing between threads: there, two programs of
+// one thread each take half of the slots, side by side.
 
 import { type Attention, CachedAttention, cachedHeadSize } from '../nn/index.ts';
 import { type BoundProgram, defaultThreads, engine, Program } from '../runtime/index.ts';
@@ -14,6 +15,7 @@ export interface Decodable {
   readonly config: ModelConfig;
   hidden(ids: Tensor, attention?: Attention): Tensor;
   logits(hidden: Tensor): Tensor;
+  parameters(): readonly Tensor[];
 }
 
 /** Options of a {@link Decoder}. */
@@ -66,6 +68,12 @@ export interface Decoder {
 /** Lengths for which there are programs that read a prompt; one between them is filled up to the next. */
 const CHUNKS = [1, 8, 16, 32, 64, 128, 256, 512] as const;
 
+/** A model of at most so many parameters is small: the caches of both cores hold it. */
+const SMALL_MODEL = 4_000_000;
+
+/** How many slots half of them are at least, for halves to run side by side. */
+const LEAST_HALF = 4;
+
 /** The most tokens that go through a pass over all slots: more cost memory and gain no speed. */
 const MOST_ROWS = 4096;
 
@@ -116,7 +124,6 @@ class BoundPass {
   readonly last: Int32Array;
   readonly total = allocate('int32', 1) as Int32Array;
   readonly wanted: Int32Array;
-  readonly logits: Float32Array;
   readonly #bound: BoundProgram<PassResult>;
 
   constructor(
@@ -130,17 +137,19 @@ class BoundPass {
     this.positions = allocate('int32', batch * time) as Int32Array;
     this.last = allocate('int32', batch) as Int32Array;
     this.wanted = allocate('int32', batch) as Int32Array;
-    this.logits = logits;
-    const scores = program.tree.logits.size;
     this.#bound = program.bind({
       arguments: [this.ids, this.positions, this.last, this.total, this.wanted, ...caches],
-      outputs: [logits.subarray(0, scores), ...caches],
+      outputs: [logits, ...caches],
     });
   }
 
-  run(): Float32Array {
+  run(): void {
     this.#bound.run();
-    return this.logits;
+  }
+
+  /** Runs on a second thread, while `other` runs on this one. */
+  runBeside(other: BoundPass): void {
+    this.#bound.runBeside(other.#bound);
   }
 
   release(): void {
@@ -154,7 +163,10 @@ export class KeyValueDecoder implements Decoder {
   readonly maxLength: number;
   readonly lengths: Int32Array;
   readonly #model: Decodable;
+  /** Of one program. */
   readonly #threads: number;
+  /** Whether halves of the slots run side by side. */
+  readonly #inHalves: boolean;
   /** A position more than a sequence may have: there a slot that is left as it is takes its meaningless token. */
   readonly #length: number;
   /** Of each layer, keys and then values. */
@@ -175,7 +187,8 @@ export class KeyValueDecoder implements Decoder {
       );
     }
     this.#model = model;
-    this.#threads = threads;
+    this.#inHalves = threads > 1 && model.parameters().reduce((sum, { size }) => sum + size, 0) <= SMALL_MODEL;
+    this.#threads = this.#inHalves ? 1 : threads;
     this.batch = batch;
     this.maxLength = maxLength;
     this.lengths = new Int32Array(batch);
@@ -247,18 +260,7 @@ export class KeyValueDecoder implements Decoder {
       prompts.forEach((prompt, slot) => this.#stepLogits.set(this.extend(slot, prompt), slot * vocabSize));
       return this.#stepLogits;
     }
-    const pass = this.#slots(0, count, chunk, this.#stepLogits);
-    // Slots that stay empty take tokens without meaning, too, which the next ones overwrite.
-    pass.ids.fill(0);
-    pass.wanted.fill(0);
-    for (let i = 0; i < pass.positions.length; i++) pass.positions[i] = i % chunk;
-    prompts.forEach((prompt, slot) => {
-      for (let i = 0; i < prompt.length; i++) pass.ids[slot * chunk + i] = this.#token(prompt[i]!);
-      pass.wanted[slot] = slot * chunk + prompt.length - 1;
-    });
-    pass.last.fill(chunk - 1);
-    pass.total[0] = chunk;
-    pass.run();
+    this.#run(count, (start, some) => this.#prefillOf(start, some, chunk, prompts));
     prompts.forEach((prompt, slot) => {
       lengths[slot] = prompt.length;
     });
@@ -274,19 +276,48 @@ export class KeyValueDecoder implements Decoder {
     const end = tokens.findLastIndex((token) => token >= 0) + 1;
     if (end === 0) return this.#stepLogits;
     const count = this.#countFor(end);
-    const pass = this.#slots(0, count, 1, this.#stepLogits);
+    this.#run(count, (start, some) => this.#stepOf(start, some, tokens));
+    for (let slot = 0; slot < count; slot++) if (tokens[slot]! >= 0) lengths[slot]!++;
+    return this.#stepLogits;
+  }
+
+  /** Runs the first `count` slots' pass, or those of their halves; `pass` gives that of `some` slots from `start` on. */
+  #run(count: number, pass: (start: number, some: number) => BoundPass): void {
+    const half = count / 2;
+    if (this.#inHalves && half >= LEAST_HALF && Number.isInteger(half)) pass(half, half).runBeside(pass(0, half));
+    else pass(0, count).run();
+  }
+
+  /** The pass that reads the prompts of slots `start` to `start + count - 1`, with its inputs written. */
+  #prefillOf(start: number, count: number, chunk: number, prompts: readonly ArrayLike<number>[]): BoundPass {
+    const pass = this.#slots(start, count, chunk, this.#stepLogits);
+    // Slots that stay empty take tokens without meaning, too, which the next ones overwrite.
+    pass.ids.fill(0);
+    pass.wanted.fill(0);
+    for (let i = 0; i < pass.positions.length; i++) pass.positions[i] = i % chunk;
+    prompts.slice(start, start + count).forEach((prompt, i) => {
+      for (let k = 0; k < prompt.length; k++) pass.ids[i * chunk + k] = this.#token(prompt[k]!);
+      pass.wanted[i] = i * chunk + prompt.length - 1;
+    });
+    pass.last.fill(chunk - 1);
+    pass.total[0] = chunk;
+    return pass;
+  }
+
+  /** The pass that takes slots `start` to `start + count - 1` a token further, with its inputs written. */
+  #stepOf(start: number, count: number, tokens: Int32Array): BoundPass {
+    const pass = this.#slots(start, count, 1, this.#stepLogits);
     let total = 0;
-    for (let slot = 0; slot < count; slot++) {
-      const length = lengths[slot]!;
-      pass.ids[slot] = tokens[slot]! < 0 ? 0 : this.#token(tokens[slot]!);
-      pass.positions[slot] = Math.min(length, this.maxLength - 1);
-      pass.last[slot] = length;
+    for (let i = 0; i < count; i++) {
+      const token = tokens[start + i]!;
+      const length = this.lengths[start + i]!;
+      pass.ids[i] = token < 0 ? 0 : this.#token(token);
+      pass.positions[i] = Math.min(length, this.maxLength - 1);
+      pass.last[i] = length;
       total = Math.max(total, length + 1);
     }
     pass.total[0] = total;
-    pass.run();
-    for (let slot = 0; slot < count; slot++) if (tokens[slot]! >= 0) lengths[slot]!++;
-    return this.#stepLogits;
+    return pass;
   }
 
   release(): void {
@@ -302,7 +333,7 @@ export class KeyValueDecoder implements Decoder {
     return Math.min(this.batch, 2 ** Math.ceil(Math.log2(Math.max(1, used))));
   }
 
-  /** The pass of `time` tokens through slots `start` to `start + count - 1`. */
+  /** The pass of `time` tokens through slots `start` to `start + count - 1`, whose scores go to their place in `logits`. */
   #slots(start: number, count: number, time: number, logits: Float32Array): BoundPass {
     if (this.#released) throw new Error('this decoder has been released');
     const key = `${start}+${count}x${time}${logits === this.#stepLogits ? '' : ' apart'}`;
@@ -318,7 +349,9 @@ export class KeyValueDecoder implements Decoder {
         const size = cache.length / this.batch;
         return cache.subarray(start * size, (start + count) * size);
       });
-      pass = new BoundPass(program, count, time, caches, logits);
+      const { vocabSize } = this.#model.config;
+      const first = logits === this.#stepLogits ? start * vocabSize : 0;
+      pass = new BoundPass(program, count, time, caches, logits.subarray(first, first + count * vocabSize));
       this.#bound.set(key, pass);
     }
     return pass;

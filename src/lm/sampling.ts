@@ -2,6 +2,7 @@
 // Source: transformers' generation/logits_process.py.
 
 import type { Generator } from '../random/index.ts';
+import { SoftmaxKernel } from './softmax-kernel.ts';
 
 /** How a token is chosen from the scores. */
 export interface SamplingOptions {
@@ -50,10 +51,15 @@ function settingsOf(options: SamplingOptions): Settings {
  * @throws RangeError if an option is out of range.
  */
 export function processLogits(scores: Float32Array, seen: Iterable<number>, options: SamplingOptions): void {
-  process(scores, seen, settingsOf(options));
+  const kernel = new SoftmaxKernel(scores.length);
+  kernel.scores.set(scores);
+  process(kernel, seen, settingsOf(options));
+  scores.set(kernel.scores);
 }
 
-function process(scores: Float32Array, seen: Iterable<number>, settings: Settings): void {
+/** As {@link processLogits}, of the kernel's scores. */
+function process(kernel: SoftmaxKernel, seen: Iterable<number>, settings: Settings): void {
+  const { scores } = kernel;
   const { temperature, topK, topP, minP, repetitionPenalty } = settings;
   if (repetitionPenalty !== 1) {
     for (const token of new Set(seen)) {
@@ -64,18 +70,12 @@ function process(scores: Float32Array, seen: Iterable<number>, settings: Setting
   if (temperature === 0) return;
   if (temperature !== 1) for (let i = 0; i < scores.length; i++) scores[i]! /= temperature;
   if (topK > 0 && topK < scores.length) keepAtLeast(scores, kthLargest(scores, topK));
-  if (topP < 1) keepMass(scores, topP);
-  if (minP > 0) keepAtLeast(scores, maximum(scores) + Math.log(minP));
+  if (topP < 1) keepMass(kernel, topP);
+  if (minP > 0) keepAtLeast(scores, kernel.largest() + Math.log(minP));
 }
 
 function keepAtLeast(scores: Float32Array, threshold: number): void {
   for (let i = 0; i < scores.length; i++) if (scores[i]! < threshold) scores[i] = -Infinity;
-}
-
-function maximum(scores: Float32Array): number {
-  let largest = -Infinity;
-  for (let i = 0; i < scores.length; i++) if (scores[i]! > largest) largest = scores[i]!;
-  return largest;
 }
 
 /** The `k`-th largest element: the root of a heap of the `k` largest so far, the smallest of them on top. */
@@ -97,22 +97,16 @@ function kthLargest(scores: Float32Array, k: number): number {
 }
 
 /** Rules out the least likely tokens whose probabilities sum to no more than 1 - `mass`; the most likely always stays. */
-function keepMass(scores: Float32Array, mass: number): void {
-  const largest = maximum(scores);
-  const probabilities = new Float32Array(scores.length);
-  let total = 0;
-  for (let i = 0; i < scores.length; i++) {
-    const weight = exp(scores[i]! - largest);
-    probabilities[i] = weight;
-    total += weight;
-  }
+function keepMass(kernel: SoftmaxKernel, mass: number): void {
+  const { scores, weights } = kernel;
+  const total = kernel.weigh(kernel.largest());
   const allowed = (1 - mass) * total;
   // All tokens below this together weigh no more than is allowed, so that only the few above need to be sorted.
   const negligible = allowed / scores.length;
   const above = new Float32Array(scores.length);
   let [count, removed] = [0, 0];
   for (let i = 0; i < scores.length; i++) {
-    const weight = probabilities[i]!;
+    const weight = weights[i]!;
     if (weight > negligible) above[count++] = weight;
     else removed += weight;
   }
@@ -126,41 +120,23 @@ function keepMass(scores: Float32Array, mass: number): void {
   // Of tokens that weigh the same as the least that is kept, the first ones go.
   let ties = kept - candidates.indexOf(least);
   for (let i = 0; i < scores.length; i++) {
-    if (probabilities[i]! < least || (probabilities[i] === least && ties-- > 0)) scores[i] = -Infinity;
+    if (weights[i]! < least || (weights[i] === least && ties-- > 0)) scores[i] = -Infinity;
   }
-}
-
-const STEPS = 256;
-/** 2^(i / STEPS). */
-const ROOTS = Float64Array.from({ length: STEPS }, (_, i) => 2 ** (i / STEPS));
-/** 2^-i. */
-const HALVES = Float64Array.from({ length: 1024 }, (_, i) => 2 ** -i);
-
-/**
- * e^x for x of at most 0, to 12 digits, in a third of the time that Math.exp takes: a vocabulary has many tokens. With
- * x = (k / 256) ln 2 + r, e^x is a tabulated power of 2 times a short series in r.
- */
-function exp(x: number): number {
-  if (!(x > -700)) return Math.exp(x);
-  const k = Math.floor(x * (STEPS / Math.LN2));
-  const r = x - k * (Math.LN2 / STEPS);
-  return ROOTS[k & (STEPS - 1)]! * HALVES[-(k >> 8)]! * (1 + r * (1 + r * (0.5 + r * (1 / 6 + r * (1 / 24)))));
 }
 
 /** Chooses tokens, with memory of its own that is used again. */
 export class Sampler {
   readonly #settings: Settings;
+  /** Whether tokens are drawn by the scores as they are. */
   readonly #plain: boolean;
-  readonly #scores: Float32Array;
-  readonly #weights: Float64Array;
+  readonly #kernel: SoftmaxKernel;
 
   /** @throws RangeError if an option is out of range. */
   constructor(vocabSize: number, options: SamplingOptions = {}) {
     this.#settings = settingsOf(options);
     const { temperature, topK, topP, minP, repetitionPenalty } = this.#settings;
     this.#plain = temperature === 1 && topK === 0 && topP === 1 && minP === 0 && repetitionPenalty === 1;
-    this.#scores = new Float32Array(vocabSize);
-    this.#weights = new Float64Array(vocabSize);
+    this.#kernel = new SoftmaxKernel(vocabSize);
   }
 
   /**
@@ -168,72 +144,61 @@ export class Sampler {
    *
    * @param logits `[vocabSize]`, the model's scores; left as they are.
    * @param seen the tokens of the text so far, for the repetition penalty.
+   * @param generator null takes the likeliest token.
    * @param banned tokens that must not be chosen.
    * @throws Error if the scores are not numbers: the model has broken down.
    */
   sample(
     logits: Float32Array,
     seen: Iterable<number>,
-    generator: Generator,
+    generator: Generator | null,
     banned: readonly number[] = [],
   ): SampledToken {
+    const kernel = this.#kernel;
+    const { scores } = kernel;
+    scores.set(logits);
+    const raw = this.#weigh();
     if (this.#plain && banned.length === 0) {
-      const total = this.#weigh(logits);
-      const token = this.#draw(total, generator);
-      const logProb = Math.log(this.#weights[token]! / total);
+      const token = this.#choose(raw, generator);
+      const logProb = scores[token]! - raw.largest - Math.log(raw.total);
       return { token, logProb, sampledLogProb: logProb };
     }
-    const scores = this.#scores;
-    scores.set(logits);
     for (const token of banned) scores[token] = -Infinity;
-    process(scores, seen, this.#settings);
-    let token: number;
-    let sampledLogProb = 0;
-    if (this.#settings.temperature === 0) {
-      token = scores.indexOf(maximum(scores));
-    } else {
-      const total = this.#weigh(scores);
-      token = this.#draw(total, generator);
-      sampledLogProb = Math.log(this.#weights[token]! / total);
-    }
-    return { token, logProb: logProbability(logits, token), sampledLogProb };
+    process(kernel, seen, this.#settings);
+    const greedy = this.#settings.temperature === 0;
+    const shaped = greedy ? { largest: kernel.largest(), total: 1 } : this.#weigh();
+    const token = this.#choose(shaped, greedy ? null : generator);
+    return {
+      token,
+      logProb: logits[token]! - raw.largest - Math.log(raw.total),
+      sampledLogProb: scores[token]! - shaped.largest - Math.log(shaped.total),
+    };
   }
 
-  /** Fills the weights with exp(score - largest) and returns their sum. */
-  #weigh(scores: Float32Array): number {
-    const weights = this.#weights;
-    const largest = maximum(scores);
-    let total = 0;
-    for (let i = 0; i < scores.length; i++) {
-      const weight = exp(scores[i]! - largest);
-      weights[i] = weight;
-      total += weight;
-    }
+  #weigh(): Weighed {
+    const largest = this.#kernel.largest();
+    const total = this.#kernel.weigh(largest);
     if (!(total > 0))
       throw new Error('sampling: the model gives scores that are not numbers; was a learning rate too high?');
-    return total;
+    return { largest, total };
   }
 
-  #draw(total: number, generator: Generator): number {
-    const weights = this.#weights;
-    let rest = generator.random() * total;
-    let last = 0;
-    for (let i = 0; i < weights.length; i++) {
-      const weight = weights[i]!;
-      if (weight === 0) continue;
-      last = i;
-      rest -= weight;
-      if (rest < 0) return i;
-    }
-    // Rounding may leave a crumb beyond the last token.
-    return last;
+  #choose({ largest, total }: Weighed, generator: Generator | null): number {
+    return generator === null ? this.#kernel.scores.indexOf(largest) : this.#kernel.draw(generator.random() * total);
   }
+}
+
+/** The largest of some scores, and the sum of exp(score - largest). */
+interface Weighed {
+  readonly largest: number;
+  readonly total: number;
 }
 
 /** The log-probability of `token` by scores before softmax. */
 export function logProbability(logits: Float32Array, token: number): number {
-  const largest = maximum(logits);
+  let largest = -Infinity;
+  for (const logit of logits) if (logit > largest) largest = logit;
   let total = 0;
-  for (let i = 0; i < logits.length; i++) total += exp(logits[i]! - largest);
+  for (const logit of logits) total += Math.exp(logit - largest);
   return logits[token]! - largest - Math.log(total);
 }

@@ -3,7 +3,7 @@
 import type { OptimizerState } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import type { CollectedEpisode, EpisodeSteps } from './episodes.ts';
-import { giveTurn, turnIsDue } from './event-loop.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import { batchSizeFor } from './minibatches.ts';
 import type { Policy } from './policy.ts';
 import { type RowTargets, SurrogateOptimizer } from './surrogate.ts';

@@ -4,7 +4,7 @@
 import { EnvError } from '../env/errors.ts';
 import type { Env, Info, MaybePromise, ResetResult } from '../env/index.ts';
 import type { Generator } from '../random/index.ts';
-import { giveTurn, turnIsDue } from './event-loop.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import type { Episode, Policy, Steps } from './policy.ts';
 
 /** An episode, and how it began and ended. */

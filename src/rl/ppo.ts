@@ -3,7 +3,7 @@
 
 import type { OptimizerState } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
-import { giveTurn, turnIsDue } from './event-loop.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import { gae } from './gae.ts';
 import { batchSizeFor } from './minibatches.ts';
 import type { Policy, Steps } from './policy.ts';

@@ -4,7 +4,7 @@ import type { AutoresetMode, Info, VectorEnv } from '../env/index.ts';
 import type { Generator } from '../random/index.ts';
 import type { ActionRows } from './action-head.ts';
 import type { ActorCriticPolicy } from './actor-critic-policy.ts';
-import { giveTurn, turnIsDue } from './event-loop.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import type { Episode, Steps } from './policy.ts';
 
 /** What was seen, time-major: row `t * numEnvs + i` is step `t` of environment `i`. */

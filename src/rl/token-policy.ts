@@ -47,7 +47,7 @@ export interface TokenPolicyOptions {
 }
 
 /** Sequences are filled up to a multiple of this, so that few programs serve all lengths. */
-const LENGTH_STEP = 16;
+const LENGTH_STEP = 8;
 
 /** For environments of tokens: a language model that writes, and one that says what a text so far is worth. */
 export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> {

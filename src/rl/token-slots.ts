@@ -2,8 +2,8 @@
 
 import type { Decoder } from '../lm/kv-cache.ts';
 import type { CausalLM } from '../lm/models/index.ts';
+import { Sampler } from '../lm/sampling.ts';
 import type { Generator } from '../random/index.ts';
-import { chooseOne } from './action-head.ts';
 
 export interface TokenSlotsOptions {
   /** How many environments act at a time. */
@@ -16,11 +16,13 @@ export interface TokenSlotsOptions {
   readonly numTokens?: number | undefined;
 }
 
+/** What has been written is of no account where there is no repetition penalty. */
+const NO_TOKENS: readonly number[] = [];
+
 /** Decides for every slot, given all its tokens so far; only those that are new are computed. */
 export class TokenSlots {
   readonly count: number;
   readonly #decoder: Decoder;
-  readonly #temperature: number;
   readonly #vocabSize: number;
   readonly #numTokens: number;
   /** What each slot's cache holds, `[count, maxLength]`. */
@@ -29,20 +31,18 @@ export class TokenSlots {
   readonly #next: Int32Array;
   /** Of the token after what each slot holds, as the model gives them, `[count, vocabSize]`. */
   readonly #scores: Float32Array;
-  /** Those of one slot, divided by the temperature. */
-  readonly #scaled: Float32Array;
+  readonly #sampler: Sampler;
 
   constructor(model: CausalLM, { count, maxLength, temperature, threads, numTokens }: TokenSlotsOptions) {
     this.count = count;
     this.#maxLength = maxLength;
-    this.#temperature = temperature;
     this.#vocabSize = model.config.vocabSize;
     this.#numTokens = numTokens ?? this.#vocabSize;
     this.#decoder = model.decoder({ batch: count, maxLength, threads });
     this.#held = new Int32Array(count * maxLength);
     this.#next = new Int32Array(count);
     this.#scores = new Float32Array(count * this.#vocabSize);
-    this.#scaled = new Float32Array(this.#vocabSize);
+    this.#sampler = new Sampler(this.#numTokens, { temperature });
   }
 
   /**
@@ -50,7 +50,7 @@ export class TokenSlots {
    *
    * @param observations all tokens so far of each slot; null leaves a slot alone
    * @param actions where the tokens go, one a slot
-   * @param logProbs where their log-probabilities go
+   * @param logProbs where their log-probabilities go, at the temperature of these slots
    * @param generator null takes the likeliest
    */
   act(
@@ -63,9 +63,10 @@ export class TokenSlots {
     const size = this.#vocabSize;
     for (let slot = 0; slot < this.count; slot++) {
       if (observations[slot] == null) continue;
-      const choices = this.#numTokens;
-      for (let k = 0; k < choices; k++) this.#scaled[k] = this.#scores[slot * size + k]! / this.#temperature;
-      logProbs[slot] = chooseOne(this.#scaled, 0, choices, actions, slot, generator);
+      const scores = this.#scores.subarray(slot * size, slot * size + this.#numTokens);
+      const { token, sampledLogProb } = this.#sampler.sample(scores, NO_TOKENS, generator);
+      actions[slot] = token;
+      logProbs[slot] = sampledLogProb;
     }
   }
 
@@ -81,18 +82,15 @@ export class TokenSlots {
   /** Brings every slot's cache up to its observation, and the scores of its next token into `#scores`. */
   #read(observations: readonly (ArrayLike<number> | null)[]): void {
     const size = this.#vocabSize;
+    observations.forEach((tokens, slot) => {
+      if (tokens != null) this.#forgetUnless(slot, tokens);
+    });
+    if (this.#prefillAll(observations)) return;
     let several = false;
     for (let slot = 0; slot < this.count; slot++) {
       const tokens = observations[slot];
       this.#next[slot] = -1;
       if (tokens == null) continue;
-      if (tokens.length > this.#maxLength) {
-        throw new RangeError(
-          `a text of ${tokens.length} tokens is longer than the ${this.#maxLength} that these slots hold: ` +
-            'let the environment end earlier (maxGeneration, maxEpisodeSteps), or take a model with more positions',
-        );
-      }
-      this.#forgetUnless(slot, tokens);
       const held = this.#decoder.lengths[slot]!;
       if (tokens.length === held + 1 && held > 0) {
         this.#next[slot] = tokens[held]!;
@@ -107,6 +105,18 @@ export class TokenSlots {
     for (let slot = 0; slot < this.count; slot++) {
       if (this.#next[slot]! >= 0) this.#scores.set(scores.subarray(slot * size, (slot + 1) * size), slot * size);
     }
+  }
+
+  /** Reads the prompts of all slots in one pass, where each slot begins an episode of its own prompt; else does nothing. */
+  #prefillAll(observations: readonly (ArrayLike<number> | null)[]): boolean {
+    const lengths = this.#decoder.lengths;
+    const prompts = observations.flatMap((tokens, slot) => (tokens != null && lengths[slot] === 0 ? [tokens] : []));
+    if (prompts.length < this.count) return false;
+    // Prompts that are the same are read once, and copied.
+    if (new Set(prompts.map((tokens) => Array.prototype.join.call(tokens, ' '))).size < this.count) return false;
+    this.#scores.set(this.#decoder.prefill(prompts));
+    prompts.forEach((tokens, slot) => this.#remember(slot, tokens, 0));
+    return true;
   }
 
   /** Reads all that is new. A prompt that another slot has just read is copied. */
@@ -140,6 +150,12 @@ export class TokenSlots {
 
   /** An observation that does not go on from what the slot holds is a new episode's. */
   #forgetUnless(slot: number, tokens: ArrayLike<number>): void {
+    if (tokens.length > this.#maxLength) {
+      throw new RangeError(
+        `a text of ${tokens.length} tokens is longer than the ${this.#maxLength} that these slots hold: ` +
+          'let the environment end earlier (maxGeneration, maxEpisodeSteps), or take a model with more positions',
+      );
+    }
     const length = this.#decoder.lengths[slot]!;
     if (length === 0) return;
     if (tokens.length <= length || !this.#holds(slot, tokens)) this.#decoder.reset(slot);

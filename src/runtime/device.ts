@@ -25,7 +25,7 @@ export function defaultThreads(): number {
 /** The engine: opened and tested at the first call. */
 export function engine(): Engine {
   if (opened === undefined) {
-    const candidate = new OnnxRuntime({ threads: defaultThreads() });
+    const candidate = new OnnxRuntime();
     selfTest(candidate);
     opened = candidate;
   }

@@ -34,6 +34,8 @@ export interface LoadedModel {
 export interface BoundModel {
   /** Runs on this thread and returns when all outputs are written. */
   run(): void;
+  /** Runs on a second thread while `other` runs on this one, and returns when both are done: for work of less than a millisecond. */
+  runBeside(other: BoundModel): void;
   /** Runs on another thread; the event loop goes on. One run at a time for each binding. */
   runAsync(): Promise<void>;
   /** Frees the binding. */

@@ -256,6 +256,9 @@ const ELEMENTWISE = new Set(
   ),
 );
 
+/** Kernels that add a few elements to a large array. */
+const SCATTERING = new Set(['ScatterND', 'ScatterElements']);
+
 /** Nodes whose result may be their input's own memory under another shape (a transpose of size-1 axes is a reshape). */
 const VIEWS = new Set(['Reshape', 'Identity', 'Transpose']);
 
@@ -271,6 +274,11 @@ const readsOnce = (node: NodeProto, input: string): boolean =>
 function aliasRule(graph: GraphProto): (input: string, output: string) => boolean {
   const producer = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));
   const inputsOf = (node: NodeProto): NodeProto[] => node.input.flatMap((name) => producer.get(name) ?? []);
+  const ancestorsOf = (writer: NodeProto): ReadonlySet<NodeProto> => {
+    const ancestors = new Set([writer]);
+    for (const node of ancestors) for (const above of inputsOf(node)) ancestors.add(above);
+    return ancestors;
+  };
 
   return (input, output) => {
     // Nodes stand after their inputs, so one pass finds the views of views too.
@@ -286,14 +294,18 @@ function aliasRule(graph: GraphProto): (input: string, output: string) => boolea
       const place = writer.output.indexOf(output);
       return place > 0 && writer.input[place + 2] === input && readers.length === 1 && readsOnce(writer, input);
     }
+    if (SCATTERING.has(writer.opType)) {
+      // Works on a copy of its first input, or on that itself; no other node becomes part of it.
+      const ancestors = ancestorsOf(writer);
+      return writer.input.slice(1).every((name) => !views.has(name)) && readers.every((node) => ancestors.has(node));
+    }
     const fusible = new Set([writer]);
     for (const node of fusible) {
       if (ELEMENTWISE.has(node.opType) || node.opType === 'Reshape')
         for (const above of inputsOf(node)) fusible.add(above);
       else if (node === writer || reads(node)) return false;
     }
-    const ancestors = new Set([writer]);
-    for (const node of ancestors) for (const above of inputsOf(node)) ancestors.add(above);
+    const ancestors = ancestorsOf(writer);
     return readers.every((node) => ancestors.has(node));
   };
 }

@@ -171,13 +171,15 @@ const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<K> } = 
     emit.node('Pad', [x!, emit.int64([...before, ...after]), emit.scalar(value, node.dtype)]),
 
   take: (emit, inputs) => emit.node('Gather', inputs, { axis: 0 }),
-  putRows: (emit, [values, indices], _attributes, node) => {
+  // The third input, which simplify.ts adds, is what the values are added to.
+  putRows: (emit, [values, indices, onto], _attributes, node) => {
     const at = emit.node('Cast', [reshape(emit, indices!, [...node.inputs[1]!.shape, 1])], { to: ONNX_TYPE.int64 });
-    return emit.node('ScatterND', [zeros(emit, node.shape), at, values!], { reduction: 'add' });
+    return emit.node('ScatterND', [onto ?? zeros(emit, node.shape), at, values!], { reduction: 'add' });
   },
   gather: (emit, inputs, { axis }) => emit.node('GatherElements', inputs, { axis }),
-  scatter: (emit, [values, indices], { axis }, node) => {
-    return emit.node('ScatterElements', [zeros(emit, node.shape), indices!, values!], { axis, reduction: 'add' });
+  scatter: (emit, [values, indices, onto], { axis }, node) => {
+    const base = onto ?? zeros(emit, node.shape);
+    return emit.node('ScatterElements', [base, indices!, values!], { axis, reduction: 'add' });
   },
 
   layerNorm: (emit, inputs, { epsilon }) =>

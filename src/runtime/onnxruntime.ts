@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import koffi from 'koffi';
 import type { Binding, BoundModel, Engine, LoadedModel, LoadOptions } from './engine.ts';
 import { ONNX_TYPE } from './lowering.ts';
+import { SecondThread } from './second-thread.ts';
 
 /** The version of the C API's function table: ONNX Runtime 1.30. */
 const API_VERSION = 30;
@@ -17,17 +18,13 @@ const FATAL = 4;
 /** The functions used, with their place in the table OrtApi (onnxruntime_c_api.h, ONNX Runtime 1.30). Pointers are addresses. */
 const FUNCTIONS = {
   GetErrorMessage: [2, 'str', ['void*']],
-  CreateEnvWithGlobalThreadPools: [119, 'void*', ['int', 'str', 'void*', 'void*']],
-  CreateThreadingOptions: [121, 'void*', ['void*']],
-  SetGlobalIntraOpNumThreads: [147, 'void*', ['void*', 'int']],
-  SetGlobalDenormalAsZero: [155, 'void*', ['void*']],
+  CreateEnv: [3, 'void*', ['int', 'str', 'void*']],
   CreateSessionFromArray: [8, 'void*', ['void*', 'void*', 'size_t', 'void*', 'void*']],
   Run: [9, 'void*', ['void*', 'void*', 'void*', 'void*', 'size_t', 'void*', 'size_t', 'void*']],
   CreateSessionOptions: [10, 'void*', ['void*']],
   SetSessionLogSeverityLevel: [22, 'void*', ['void*', 'int']],
   SetSessionGraphOptimizationLevel: [23, 'void*', ['void*', 'int']],
   SetIntraOpNumThreads: [24, 'void*', ['void*', 'int']],
-  DisablePerSessionThreads: [120, 'void*', ['void*']],
   AddSessionConfigEntry: [130, 'void*', ['void*', 'str', 'str']],
   CreateTensorWithDataAsOrtValue: [49, 'void*', ['void*', 'void*', 'size_t', 'void*', 'size_t', 'int', 'void*']],
   CreateCpuMemoryInfo: [69, 'void*', ['int', 'int', 'void*']],
@@ -59,9 +56,13 @@ export class OnnxRuntime implements Engine {
   readonly #library: unknown;
   readonly #env: Address;
   readonly #memoryInfo: Address;
+  readonly #path: string;
+  readonly #run: Address;
+  #second: SecondThread | undefined;
 
-  constructor(options: { readonly threads: number }) {
+  constructor() {
     const path = libraryPath();
+    this.#path = path;
     const library = koffi.load(path);
     this.#library = library;
     const base = koffi.decode(library.func('OrtGetApiBase', 'void*', [])(), koffi.array('void*', 2)) as Address[];
@@ -73,11 +74,10 @@ export class OnnxRuntime implements Engine {
       );
     }
     const table = koffi.call(base[0], koffi.proto('void*', ['uint32_t']), API_VERSION) as Address;
-    this.#api = openTable(table);
-    const threading = this.#out((out) => this.#api.CreateThreadingOptions(out));
-    this.#check(this.#api.SetGlobalIntraOpNumThreads(threading, options.threads));
-    this.#check(this.#api.SetGlobalDenormalAsZero(threading));
-    this.#env = this.#out((out) => this.#api.CreateEnvWithGlobalThreadPools(FATAL, 'gymformer', threading, out));
+    const functions = koffi.decode(table, koffi.array('void*', 256)) as Address[];
+    this.#api = openTable(functions);
+    this.#run = functions[FUNCTIONS.Run[0]]!;
+    this.#env = this.#out((out) => this.#api.CreateEnv(FATAL, 'gymformer', out));
     const [DEVICE_ALLOCATOR, DEFAULT_MEMORY] = [0, 0];
     this.#memoryInfo = this.#out((out) => this.#api.CreateCpuMemoryInfo(DEVICE_ALLOCATOR, DEFAULT_MEMORY, out));
   }
@@ -98,8 +98,10 @@ export class OnnxRuntime implements Engine {
           'MatMulScaleFusion',
         ),
       );
-      if (options.threads > 1) this.#check(this.#api.DisablePerSessionThreads(sessionOptions));
-      else this.#check(this.#api.SetIntraOpNumThreads(sessionOptions, 1));
+      this.#check(this.#api.SetIntraOpNumThreads(sessionOptions, options.threads));
+      // A program's threads look for work while it runs; left to themselves they would go on for 20 ms after it, and take the cores from
+      // whoever works then.
+      this.#check(this.#api.AddSessionConfigEntry(sessionOptions, 'session.force_spinning_stop', '1'));
       const session = this.#out((out) =>
         this.#api.CreateSessionFromArray(this.#env, model, model.byteLength, sessionOptions, out),
       );
@@ -124,6 +126,7 @@ export class OnnxRuntime implements Engine {
     if (loaded.released) throw new Error('this program has been disposed and cannot be bound');
     const api = this.#api;
     const check = (status: Address | string | null): void => this.#check(status);
+    const second = (): SecondThread => (this.#second ??= new SecondThread(this.#path, this.#run));
     const values: Address[] = [];
     const memory = [...inputs, ...outputs];
     for (const binding of memory) values.push(this.#tensor(binding));
@@ -141,6 +144,16 @@ export class OnnxRuntime implements Engine {
       outputs.length,
       outputValues,
     ] as const;
+    const addresses = [
+      loaded.session,
+      0n,
+      koffi.address(inputNames.pointers),
+      koffi.address(inputValues),
+      BigInt(inputs.length),
+      koffi.address(outputNames.pointers),
+      BigInt(outputs.length),
+      koffi.address(outputValues),
+    ];
     let running = false;
     let released = false;
     const begin = (): void => {
@@ -151,6 +164,16 @@ export class OnnxRuntime implements Engine {
       run() {
         begin();
         check(api.Run(...args));
+      },
+      runBeside(other) {
+        begin();
+        const thread = second();
+        thread.begin(addresses);
+        try {
+          other.run();
+        } finally {
+          check(thread.takeBack() ? api.Run(...args) : thread.wait());
+        }
       },
       runAsync() {
         begin();
@@ -243,8 +266,7 @@ class NameArray {
   }
 }
 
-function openTable(table: Address): Api {
-  const pointers = koffi.decode(table, koffi.array('void*', 256)) as Address[];
+function openTable(pointers: readonly Address[]): Api {
   const entries = Object.entries(FUNCTIONS).map(([name, [index, result, parameters]]) => {
     const proto = koffi.proto(result, [...parameters]);
     return [name, koffi.decode(pointers[index], proto) as NativeFunction] as const;

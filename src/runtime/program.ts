@@ -58,6 +58,8 @@ export interface BoundProgram<T> {
   /** The result tree, with the memory of each tensor. The next run overwrites it. */
   readonly results: Mapped<T, TensorData>;
   run(): void;
+  /** Runs on a second thread while `other` runs on this one, and returns when both are done: for work of less than a millisecond. */
+  runBeside(other: BoundProgram<T>): void;
   /** Runs on another thread. Wait for the promise before touching the memory or running again. */
   runAsync(): Promise<void>;
   release(): void;
@@ -188,6 +190,12 @@ class Bound<T extends Tree> implements BoundProgram<T> {
   run(): void {
     this.#prepare().run();
     for (const [from, to] of this.#staged) to.data.set(from);
+  }
+
+  runBeside(other: BoundProgram<T>): void {
+    const beside = other as Bound<T>;
+    this.#prepare().runBeside(beside.#prepare());
+    for (const [from, to] of [...this.#staged, ...beside.#staged]) to.data.set(from);
   }
 
   async runAsync(): Promise<void> {

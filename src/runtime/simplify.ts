@@ -28,11 +28,26 @@ export function inOrder(outputs: readonly Tensor[]): Tensor[] {
 
 /**
  * The same values with fewer nodes: no stretching before an operation that broadcasts, no transpose before a product
- * that takes a flag for it, no reshape of a reshape.
+ * that takes a flag for it, no reshape of a reshape, no array of zeros to write into what is added to another one.
  */
 export function simplify(outputs: readonly Tensor[]): Tensor[] {
+  const order = inOrder(outputs);
+  const uses = new Map<Tensor, number>();
+  for (const used of [...outputs, ...order.flatMap(({ inputs }) => inputs)]) uses.set(used, (uses.get(used) ?? 0) + 1);
   const simple = new Map<Tensor, Tensor>();
-  for (const node of inOrder(outputs)) {
+  for (const node of order) {
+    const scattered = node.op === 'add' ? scatteredOnto(node, uses) : undefined;
+    if (scattered !== undefined) {
+      const { writes, onto } = scattered;
+      simple.set(
+        node,
+        withInputs(
+          writes,
+          [...writes.inputs, onto].map((input) => simple.get(input)!),
+        ),
+      );
+      continue;
+    }
     simple.set(
       node,
       rewrite(
@@ -63,6 +78,23 @@ function rewrite(node: Tensor, inputs: readonly Tensor[]): Tensor {
     return sameShape(source.shape, node.shape) ? source : withInputs(node, [source]);
   }
   return withInputs(node, inputs);
+}
+
+/**
+ * Rows or elements that are written into zeros, and then added to `onto`, can be added where they belong: as the third input of `putRows`
+ * and `scatter`, which only programs know. A vocabulary's gradient is large, and what is written into it small.
+ */
+function scatteredOnto(
+  { inputs, shape }: Tensor,
+  uses: ReadonlyMap<Tensor, number>,
+): { readonly writes: Tensor; readonly onto: Tensor } | undefined {
+  for (const [writes, onto] of [inputs, inputs.toReversed()] as [Tensor, Tensor][]) {
+    const scatters = writes.op === 'putRows' || writes.op === 'scatter';
+    if (scatters && uses.get(writes) === 1 && sameShape(onto.shape, shape) && sameShape(writes.shape, shape)) {
+      return { writes, onto };
+    }
+  }
+  return undefined;
 }
 
 function withInputs(node: Tensor, inputs: readonly Tensor[]): Tensor {

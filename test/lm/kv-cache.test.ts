@@ -163,3 +163,31 @@ describe('a decoder', () => {
     expect(() => decoder.extend(0, [1])).toThrow('has been released');
   });
 });
+
+describe('many slots of a small model, half of which run on a second thread', () => {
+  it('score as they do one by one', () => {
+    const model = models['gpt2, heads of 32']!;
+    const many = model.decoder({ batch: 32, maxLength: MAX, threads: 2 });
+    const single = model.decoder({ batch: 1, maxLength: MAX, threads: 1 });
+    const prompts = Array.from({ length: 32 }, (_, slot) => text(1 + (slot % 7), slot));
+    many.prefill(prompts);
+    const steps = [0, 1, 2].map((step) => text(32, 100 + step));
+    // Some slots are left as they are, now and then.
+    const given = steps.map((tokens, step) =>
+      Int32Array.from(tokens, (token, slot) => (slot % 5 === step ? -1 : token)),
+    );
+    const scores = given.map((tokens) => many.step(tokens).slice());
+    prompts.forEach((prompt, slot) => {
+      single.reset(0);
+      single.extend(0, prompt);
+      given.forEach((tokens, step) => {
+        if (tokens[slot]! < 0) return;
+        const alone = single.step(Int32Array.of(tokens[slot]!));
+        const beside = scores[step]!.subarray(slot * VOCABULARY, (slot + 1) * VOCABULARY);
+        expect(relativeError(beside, alone)).toBeLessThan(1e-5);
+      });
+    });
+    many.release();
+    single.release();
+  });
+});

@@ -45,6 +45,7 @@ describe('the self-test', () => {
             output!,
             Float32Array.from(input!.data, (x) => 2 * x + 1),
           ),
+        runBeside: () => undefined,
         runAsync: async () => undefined,
         release: () => undefined,
       }),
