@@ -102,6 +102,7 @@ export class SequenceLogProbs {
     const { model } = this;
     const bare = {
       config: model.config,
+      parameters: () => model.parameters(),
       hidden: (...args: Parameters<CausalLM['hidden']>) => withoutAdapters(model, () => model.hidden(...args)),
       logits: (hidden: Tensor) => withoutAdapters(model, () => model.logits(hidden)),
     };
