@@ -167,7 +167,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
     };
 
     try {
-      await beginAll(slots.map(begin));
+      await beginAll(askEach(slots, begin));
       while (slots.some(({ episode }) => episode !== null)) {
         if (turnIsDue()) await giveTurn();
         recorder.act(
@@ -175,14 +175,14 @@ export class EpisodeCollector<R extends EpisodeSteps> {
           deterministic ? null : this.#generator,
         );
         const answers = await together(
-          slots.map((slot, index) => {
+          askEach(slots, (slot, index) => {
             if (slot.episode === null) return null;
             recorder.note(index, slot.observation);
             slot.logProbs.push(recorder.logProbOf(index));
             return slot.env.step(recorder.actionOf(index));
           }),
         );
-        const resets = slots.map((slot, index) => {
+        const resets = askEach(slots, (slot, index) => {
           const answer = answers[index]!;
           if (answer === null) return null;
           const [observation, reward, terminated, truncated, info] = answer;
@@ -212,6 +212,18 @@ export class EpisodeCollector<R extends EpisodeSteps> {
 
 function isCount(value: number): boolean {
   return Number.isInteger(value) && value >= 1;
+}
+
+/** Asks each in turn. If one fails at once, answers that are still to come must not fail unheard, which would end the process. */
+function askEach<S, T>(slots: readonly S[], ask: (slot: S, index: number) => T): T[] {
+  const answers: T[] = [];
+  try {
+    slots.forEach((slot, index) => answers.push(ask(slot, index)));
+  } catch (error) {
+    for (const answer of answers) if (answer instanceof Promise) answer.catch(() => undefined);
+    throw error;
+  }
+  return answers;
 }
 
 /** Environments that answer later are asked together and awaited together; if none does, nothing is waited for. */

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Env, make, type ResetOptions, type ResetResult, type StepResult, Wrapper } from '../../src/env/index.ts';
+import { TextEnv, type TextPrompt } from '../../src/env/text/index.ts';
 import { fromPretrained, Tokenizer } from '../../src/lm/index.ts';
 import { defaultRng } from '../../src/random/index.ts';
 import { MLPActorNetwork } from '../../src/rl/index.ts';
@@ -65,6 +66,34 @@ describe('a language model', () => {
     const { result } = await resumed(error.checkpoint, {});
     expect(timeless(result.metrics)).toEqual(timeless(whole.metrics.slice(2)));
     expect(result.policy.stateDict()).toEqual(whole.policy.stateDict());
+  });
+
+  test('rewards that fail at once and later, in one step, end the run once: nothing is left to fail unheard', async () => {
+    const unheard: unknown[] = [];
+    const listener = (reason: unknown): void => void unheard.push(reason);
+    process.on('unhandledRejection', listener);
+    let made = 0;
+    class Late extends TextEnv<number> {
+      readonly #number = made++;
+      constructor() {
+        super({ tokenizer, maxGeneration: 3, endTokens: [] });
+      }
+      protected prompt(): TextPrompt<number> {
+        return { prompt: '1+1=', context: 0 };
+      }
+      protected reward(): number | Promise<number> {
+        if (++Late.rated <= 8) return Late.rated;
+        if (this.#number % 2 === 1) throw new Error('at once');
+        return new Promise((_, reject) => setTimeout(() => reject(new Error('later')), 5));
+      }
+      static rated = 0;
+    }
+    const error = await failureOf(tinyText(freshPath(), { env: () => new Late(), maxEpisodes: 100 }));
+    expect(error.message).toContain('at once');
+    expect(error.message).toContain('in update 2');
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    process.off('unhandledRejection', listener);
+    expect(unheard).toEqual([]);
   });
 
   test.each([

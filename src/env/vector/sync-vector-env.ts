@@ -105,7 +105,7 @@ export class SyncVectorEnv<E extends Env = Env> extends VectorEnv<Batch<Observat
       this.#truncations[i] = 0;
       const resetOptions: ResetOptions = { seed: seeds[i] ?? undefined, options: options.options && rest };
       const waiting = this.#resetOne(i, resetOptions);
-      if (waiting !== undefined) (pending ??= []).push(waiting);
+      if (waiting !== undefined) (pending ??= []).push(heard(waiting));
     }
     const answer = pending === undefined ? this.#resetResult() : Promise.all(pending).then(() => this.#resetResult());
     return answer as Answer<E, VectorResetResult<Batch<ObservationOf<E>>>>;
@@ -121,7 +121,7 @@ export class SyncVectorEnv<E extends Env = Env> extends VectorEnv<Batch<Observat
     let pending: Promise<void>[] | undefined;
     for (let i = 0; i < this.numEnvs; i++) {
       const waiting = this.#stepOne(i, items[i]);
-      if (waiting !== undefined) (pending ??= []).push(waiting);
+      if (waiting !== undefined) (pending ??= []).push(heard(waiting));
     }
     const answer = pending === undefined ? this.#stepResult() : Promise.all(pending).then(() => this.#stepResult());
     return answer as Answer<E, VectorStepResult<Batch<ObservationOf<E>>>>;
@@ -272,4 +272,10 @@ function seedsOf(seed: VectorResetOptions['seed'], numEnvs: number): readonly (n
     throw new RangeError(`seed must be one number, or ${numEnvs} of them, one an environment; got ${seed.length}`);
   }
   return seed;
+}
+
+/** A promise that may fail after another environment has failed at once: nobody waits for it then, which must not end the process. */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }

@@ -293,3 +293,24 @@ describe('asynchronous sub-environments', () => {
     },
   );
 });
+
+test('an environment that fails later than another leaves no failure unheard', async () => {
+  const unheard: unknown[] = [];
+  const listener = (reason: unknown): void => void unheard.push(reason);
+  process.on('unhandledRejection', listener);
+  const later = (): Promise<never> => Promise.reject(new Error('later'));
+  const failing = (fail: () => never | Promise<never>) => () => {
+    const env = new CountingEnv();
+    env.step = fail as unknown as typeof env.step;
+    return env;
+  };
+  const atOnce = (): never => {
+    throw new Error('at once');
+  };
+  const env = new SyncVectorEnv([failing(later), failing(atOnce)]);
+  await env.reset();
+  expect(() => env.step(Int32Array.of(0, 0))).toThrow('at once');
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.off('unhandledRejection', listener);
+  expect(unheard).toEqual([]);
+});
