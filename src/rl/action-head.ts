@@ -180,7 +180,7 @@ class BernoulliHead extends ActionHead {
  * Draws one of `n` choices by the logits from `first` on, or takes the likeliest if there is no generator. Writes it to
  * `actions[to]` and returns its log-probability.
  */
-export function chooseOne(
+function chooseOne(
   logits: Float32Array,
   first: number,
   n: number,
