@@ -125,7 +125,7 @@ describe('recipes', () => {
 
   test('a kind that there is not', () => {
     expect(() => parseRecipe('kind: dreaming\n', 'my.yaml')).toThrow(
-      "my.yaml: kind is 'dreaming', but must be one of 'sft', 'reward', 'dpo', 'reasoning'; a recipe for an agent has env instead",
+      "my.yaml: kind is 'dreaming', but must be one of 'sft', 'reward', 'dpo', 'reasoning', 'rlhf'; a recipe for an agent has env instead",
     );
   });
 
