@@ -15,9 +15,9 @@ const SPINS = 200_000;
 const PROGRAM = `
 const { workerData } = require('node:worker_threads');
 const koffi = require(workerData.koffi);
-const { state, words } = workerData;
+const { state, words, path } = workerData;
 // A thread's first call must be of a function that it has loaded itself: koffi sets the thread up then.
-const library = koffi.load(workerData.library);
+const library = koffi.load(path);
 library.func('OrtGetApiBase', 'void*', [])();
 const call = koffi.decode(words[0], koffi.proto('void*', ['void*', 'void*', 'void*', 'void*', 'size_t', 'void*', 'size_t', 'void*']));
 for (;;) {
@@ -42,7 +42,7 @@ export class SecondThread {
   constructor(library: string, run: bigint) {
     this.#words[0] = run;
     const koffi = createRequire(import.meta.url).resolve('koffi');
-    const workerData = { koffi, library, state: this.#state, words: this.#words };
+    const workerData = { koffi, path: library, state: this.#state, words: this.#words };
     // It waits for ever, and keeps no process from ending.
     new Worker(PROGRAM, { eval: true, execArgv: [], workerData }).unref();
   }
