@@ -16,6 +16,8 @@ export interface AskedSequence {
 export interface SequenceLogProbsOptions {
   /** Scores are divided by it. Default 1. */
   readonly temperature?: number | undefined;
+  /** How many tokens there are to choose from, if the model has more rows: see `TokenPolicyOptions`. Default: the model's. */
+  readonly numTokens?: number | undefined;
   /** Default: all. */
   readonly threads?: number | undefined;
 }
@@ -34,19 +36,27 @@ const PASS_SCORES = 2 ** 24;
 export class SequenceLogProbs {
   readonly model: CausalLM;
   readonly temperature: number;
+  readonly numTokens: number;
   readonly #threads: number;
   readonly #compiled: Compiled<[Tensor, Tensor], Tensor>;
   /** Programs, by the length of sequence that they take. */
   readonly #programs = new Map<number, BoundProgram<Tensor>>();
 
-  constructor(model: CausalLM, { temperature = 1, threads = defaultThreads() }: SequenceLogProbsOptions = {}) {
+  constructor(model: CausalLM, options: SequenceLogProbsOptions = {}) {
+    const { vocabSize } = model.config;
+    const { temperature = 1, numTokens = vocabSize, threads = defaultThreads() } = options;
     if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}, but must be above 0`);
+    if (!(Number.isInteger(numTokens) && numTokens >= 1 && numTokens <= vocabSize)) {
+      throw new RangeError(`numTokens is ${numTokens}, but the model knows ${vocabSize} tokens`);
+    }
     this.model = model;
     this.temperature = temperature;
+    this.numTokens = numTokens;
     this.#threads = threads;
     this.#compiled = compile(
       (ids: Tensor, next: Tensor) => {
-        const logits = withoutAdapters(model, () => model.forward(ids)).reshape([ids.size, model.config.vocabSize]);
+        const all = withoutAdapters(model, () => model.forward(ids)).reshape([ids.size, vocabSize]);
+        const logits = numTokens === vocabSize ? all : all.slice([0, 0], [null, numTokens]);
         const scaled = temperature === 1 ? logits : logits.div(temperature);
         return scaled
           .logSoftmax()

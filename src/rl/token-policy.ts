@@ -103,7 +103,8 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
 
   /** @throws EnvError for environments that do not go together, or cannot judge this policy */
   judge(envs: readonly Env[]): RolloutJudge<TokenRollout> | null {
-    return judgeOf(envs, { model: this.actor.model, temperature: this.temperature });
+    const { actor, temperature, numTokens } = this;
+    return judgeOf(envs, { model: actor.model, temperature, numTokens });
   }
 
   /** Whole sequences. */

@@ -2,11 +2,10 @@
 
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { Discrete, type Env, type MakeOptions } from '../env/index.ts';
-import { TextEnv } from '../env/text/index.ts';
-import { type CausalLM, hasAdapters, SequenceLogProbs, Tokenizer } from '../lm/index.ts';
-import { copyCausalLM } from '../lm/models/architectures.ts';
+import { type ReferenceModel, TextEnv } from '../env/text/index.ts';
+import { Reference } from '../env/text/rlhf/reference.ts';
+import { Tokenizer } from '../lm/index.ts';
 import {
   type CollectedEpisode,
   type LMActorNetwork,
@@ -52,11 +51,8 @@ export interface TrainTextOptions extends EpisodeRunOptions {
   readonly saveInterval?: number | undefined;
   /** Saved in the checkpoints, so that their folders can be talked to. Default: the environment's, if it is a `TextEnv`. */
   readonly tokenizer?: Tokenizer | undefined;
-  /**
-   * What an algorithm's `klCoef` keeps the actor close to. Default: the actor as it was when training began; with its adapters off if it
-   * has any, which costs no memory, else a copy.
-   */
-  readonly reference?: CausalLM | undefined;
+  /** What an algorithm's `klCoef` keeps the actor close to. Default `initial`: the actor as it was when training began. */
+  readonly reference?: ReferenceModel | undefined;
   /** Called as the run goes on; any may end it. */
   readonly callbacks?: TextCallbacks | readonly TextCallbacks[] | undefined;
   /**
@@ -79,7 +75,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   readonly #tokenizer: Tokenizer | undefined;
   readonly #seed: number;
   readonly #plan: Plan;
-  readonly #reference: SequenceLogProbs | undefined;
+  readonly #reference: Reference;
 
   constructor(options: TrainTextOptions) {
     const { actor, critic, temperature, callbacks, saveInterval, resume } = options;
@@ -97,9 +93,9 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     this.#tokenizer = options.tokenizer ?? tokenizerOf(environments);
     this.#seed = seed;
     // Before weights of a checkpoint come in.
-    this.#reference = referenceFor(options, algorithm);
+    this.#reference = referenceFor(options, algorithm, policy);
     this.#plan = {
-      reference: fingerprintOf(this.#reference?.model, actor),
+      reference: this.#reference.fingerprint,
       env: environments.name,
       algorithm: algorithm.name,
       seed,
@@ -138,15 +134,15 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   }
 
   protected override async referenceLogProbs({ rows, sequences }: TokenRollout): Promise<Float32Array | undefined> {
-    if (this.#reference === undefined) return undefined;
-    const said = await this.#reference.of(sequences);
+    if (!this.#reference.exists) return undefined;
+    const said = await (await this.#reference.scorer()).of(sequences);
     const logProbs = new Float32Array(rows);
     sequences.forEach(({ firstRow }, i) => logProbs.set(said[i]!, firstRow));
     return logProbs;
   }
 
   override async close(): Promise<void> {
-    this.#reference?.release();
+    this.#reference.release();
     await super.close();
   }
 
@@ -188,34 +184,21 @@ function fitToModel({ envs }: SingleEnvironments, { model }: LMActorNetwork): nu
   return actionSpace.n;
 }
 
+/** @throws TypeError or EnvError for a reference that nothing asks, or that is needed and cannot be */
 function referenceFor(
-  { actor: { model }, temperature, reference }: TrainTextOptions,
+  { reference }: TrainTextOptions,
   algorithm: TextAlgorithm,
-): SequenceLogProbs | undefined {
-  if (klCoefOf(algorithm) === 0) {
-    if (reference !== undefined)
-      throw new TypeError("a reference is for an algorithm with a klCoef, such as { name: 'grpo', klCoef: 0.04 }");
-    return undefined;
-  }
-  const adapted = hasAdapters(model);
-  if (reference === model && !adapted) {
+  { actor, temperature, numTokens }: TokenPolicy,
+): Reference {
+  const compares = klCoefOf(algorithm) !== 0;
+  if (reference !== undefined && compares !== (reference !== null)) {
     throw new TypeError(
-      "the reference is the actor's own model, which never diverges from itself: leave it out, and a copy is taken",
+      "a reference is for an algorithm with a klCoef, such as { name: 'grpo', klCoef: 0.04 }, which needs one",
     );
   }
-  if (reference !== undefined && reference.config.vocabSize !== model.config.vocabSize) {
-    const [other, own] = [reference.config.vocabSize, model.config.vocabSize];
-    throw new RangeError(`the reference knows ${other} tokens and the actor ${own}: they must share a tokenizer`);
-  }
-  return new SequenceLogProbs(reference ?? (adapted ? model : copyCausalLM(model)), { temperature });
-}
-
-/** Tells references apart, so that a run goes on beside the one that it began with; null for none, or the actor without its adapters. */
-function fingerprintOf(reference: CausalLM | undefined, { model }: LMActorNetwork): number | null {
-  if (reference === undefined || reference === model) return null;
-  return reference.parameters().reduce((sum, { storage: { data } }) => {
-    return crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), sum);
-  }, 0);
+  const chosen = new Reference(compares ? (reference ?? 'initial') : null, { numTokens });
+  if (compares) chosen.connect({ model: actor.model, temperature, numTokens });
+  return chosen;
 }
 
 function tokenizerOf({ envs }: SingleEnvironments): Tokenizer | undefined {

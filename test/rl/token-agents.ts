@@ -9,10 +9,10 @@ import { LMActorNetwork, LMCriticNetwork, TokenPolicy } from '../../src/rl/index
 export const tokenizer = characterTokenizer('abcdefgh', { specialTokens: { padToken: '<pad>', eosToken: '<eos>' } });
 
 /** A GPT-2 of two layers, with weights large enough that its probabilities are far from even. */
-function tinyModel(seed: number, { scale = 4 } = {}): CausalLM {
+function tinyModel(seed: number, { scale = 4, spareRows = 0 } = {}): CausalLM {
   const config = {
     model_type: 'gpt2',
-    vocab_size: tokenizer.vocabSize,
+    vocab_size: tokenizer.vocabSize + spareRows,
     n_positions: 40,
     n_embd: 32,
     n_layer: 2,
@@ -24,14 +24,24 @@ function tinyModel(seed: number, { scale = 4 } = {}): CausalLM {
   return model;
 }
 
-/** A policy of one trunk, or of a model each for actor and critic. */
-export function tinyPolicy({ seed = 1, critic = 'none', temperature = 1, scale = 4 } = {}): TokenPolicy {
-  const model = tinyModel(seed, { scale });
-  const other = critic === 'shared' ? model : tinyModel(seed + 1, { scale });
+export interface TinyOptions {
+  readonly seed?: number;
+  readonly critic?: 'none' | 'own' | 'shared';
+  readonly temperature?: number;
+  readonly scale?: number;
+  readonly spareRows?: number;
+}
+
+/** A policy of one trunk, or of a model each for actor and critic; their tables may have rows that are no tokens. */
+export function tinyPolicy(options: TinyOptions = {}): TokenPolicy {
+  const { seed = 1, critic = 'none', temperature = 1, scale = 4, spareRows = 0 } = options;
+  const model = tinyModel(seed, { scale, spareRows });
+  const other = critic === 'shared' ? model : tinyModel(seed + 1, { scale, spareRows });
   return new TokenPolicy({
     actor: new LMActorNetwork(model),
     critic: critic === 'none' ? undefined : new LMCriticNetwork(other, { seed: 3 }),
     temperature,
+    numTokens: tokenizer.vocabSize,
     threads: 1,
   });
 }

@@ -154,7 +154,7 @@ test('padding changes nothing, and a batch is the weighted sum of its parts', as
   expectSame(sum);
 });
 
-describe.each(['shared', 'own'])('a critic on a trunk that is %s', (critic) => {
+describe.each(['shared', 'own'] as const)('a critic on a trunk that is %s', (critic) => {
   test('says what each text so far is worth, and nothing of what lies beyond its end', async () => {
     const policy = tinyPolicy({ critic });
     // More sequences than are valued at a time.

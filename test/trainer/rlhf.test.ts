@@ -126,7 +126,7 @@ describe('trainAgent in RLHFEnv-v0', () => {
     const trained = new LMActorNetwork(await fromPretrained(half.checkpoint));
     await expect(
       trainAgent({ ...options('other', trained), maxEpisodes: 128, resume: half.checkpoint }),
-    ).rejects.toThrow("refModel is 'initial', but the model has other weights than when that run began");
+    ).rejects.toThrow('the reference has other weights than when that run began');
   });
 
   test('a reward that fails on the way ends the run, which saves itself first', async () => {

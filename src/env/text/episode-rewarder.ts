@@ -30,6 +30,8 @@ export interface PlayingPolicy {
   readonly model: CausalLM;
   /** What its scores are divided by. */
   readonly temperature: number;
+  /** How many tokens it chooses from: the model may have a few more rows. */
+  readonly numTokens: number;
 }
 
 /** Rewards the finished episodes of a rollout. */

@@ -72,9 +72,7 @@ export class ReferenceSlots {
     const scores = decoder.step(next);
     const { vocabSize } = scorer.model.config;
     return questions.map(({ slot, token }, i) =>
-      next[slot]! < 0
-        ? answers[i]!
-        : logProbOf(scorer, scores.subarray(slot * vocabSize, (slot + 1) * vocabSize), token),
+      next[slot]! < 0 ? answers[i]! : logProbOf(scorer, scores.subarray(slot * vocabSize), token),
     );
   }
 
@@ -89,6 +87,8 @@ export class ReferenceSlots {
   }
 }
 
-function logProbOf({ temperature }: SequenceLogProbs, scores: Float32Array, token: number): number {
+/** @param all scores of the model's rows, of which the first are tokens */
+function logProbOf({ temperature, numTokens }: SequenceLogProbs, all: Float32Array, token: number): number {
+  const scores = all.subarray(0, numTokens);
   return logProbability(temperature === 1 ? scores : scores.map((score) => score / temperature), token);
 }

@@ -1,4 +1,4 @@
-// The model that a policy should stay close to.
+// The model that a policy should stay close to: in its rewards (RLHFEnv), or in its loss (an algorithm's `klCoef`).
 
 import { createHash } from 'node:crypto';
 import { hasAdapters } from '../../../lm/lora.ts';
@@ -21,10 +21,18 @@ import { after } from '../text-env.ts';
  */
 export type ReferenceModel = CausalLM | 'initial' | 'adapters-off' | (string & {}) | null;
 
-/** The reference of an environment, which is there when it is first needed. */
+/** What a reference is told of the policy when that is not there to ask. */
+export interface ReferenceOptions {
+  /** Tokens to choose from: neither the policy nor its reference gives what rows its model has besides any probability. */
+  readonly numTokens: number;
+  /** What the policy's scores are divided by, and the reference's alike. Default: the policy's, or 1. */
+  readonly temperature?: number | undefined;
+}
+
+/** A reference, which is there when it is first needed. */
 export class Reference {
   readonly #choice: ReferenceModel;
-  readonly #vocabSize: number;
+  readonly #numTokens: number;
   readonly #ownTemperature: number | undefined;
   #policy: PlayingPolicy | undefined;
   #loaded: MaybePromise<SequenceLogProbs> | undefined;
@@ -32,13 +40,9 @@ export class Reference {
   #copy: CausalLM | undefined;
   #fingerprint: string | undefined;
 
-  /**
-   * @param vocabSize tokens of the environment
-   * @param temperature what the policy's scores are divided by, and the reference's alike. Default: the policy's, or 1
-   */
-  constructor(choice: ReferenceModel, vocabSize: number, temperature: number | undefined) {
+  constructor(choice: ReferenceModel, { numTokens, temperature }: ReferenceOptions) {
     this.#choice = choice;
-    this.#vocabSize = vocabSize;
+    this.#numTokens = numTokens;
     this.#ownTemperature = temperature;
   }
 
@@ -46,8 +50,9 @@ export class Reference {
     return this.#choice !== null;
   }
 
-  /** @throws EnvError if the two cannot be compared */
+  /** Tells it the policy, before any weight of that changes. @throws EnvError if the two cannot be compared */
   connect(policy: PlayingPolicy): void {
+    const choice = this.#choice;
     const own = this.#ownTemperature;
     if (own !== undefined && own !== policy.temperature) {
       throw new EnvError(
@@ -56,28 +61,33 @@ export class Reference {
       );
     }
     const adapted = hasAdapters(policy.model);
-    if (this.#choice === 'adapters-off' && !adapted) {
+    if (choice === 'adapters-off' && !adapted) {
       throw new EnvError(
-        "refModel is 'adapters-off', but the policy has no adapters: see applyLora, or take 'initial'",
+        "the reference is 'adapters-off', but the policy has no adapters: see applyLora, or take 'initial'",
       );
     }
-    if (this.#choice === policy.model && !adapted) {
+    if (choice === policy.model && !adapted) {
       throw new EnvError(
-        "refModel is the policy's own model, which never diverges from itself: take 'initial', which copies it, or give it adapters",
+        "the reference is the policy's own model, which never diverges from itself: take 'initial', which copies it, or give it adapters",
       );
     }
     this.#policy = policy;
     this.#loaded = undefined;
     // An earlier copy goes on to hold: a policy that is connected again has learned since.
-    if (this.#choice === 'initial' && !adapted) this.#copy ??= copyCausalLM(policy.model);
+    if (choice === 'initial' && !adapted) this.#copy ??= copyCausalLM(policy.model);
+    if (choice !== null && typeof choice !== 'string') this.#checkVocabulary(choice);
   }
 
-  /** What tells the weights of a copy from others; null where the reference is no copy. */
+  /**
+   * What tells the weights of a reference from others, so that a run goes on beside the one that it began with; null for the policy
+   * without its adapters, and for folders.
+   */
   get fingerprint(): string | null {
-    if (this.#copy === undefined) return null;
+    const model = this.#copy ?? this.#choice;
+    if (model === null || typeof model === 'string' || model === this.#policy?.model) return null;
     if (this.#fingerprint === undefined) {
       const hash = createHash('sha256');
-      for (const { storage } of this.#copy.parameters()) hash.update(storage.data);
+      for (const { storage } of model.parameters()) hash.update(storage.data);
       this.#fingerprint = hash.digest('hex').slice(0, 16);
     }
     return this.#fingerprint;
@@ -90,17 +100,31 @@ export class Reference {
    */
   scorer(): MaybePromise<SequenceLogProbs> {
     this.#loaded ??= after(this.#model(), (model) => {
-      const { vocabSize } = model.config;
-      const expected = this.#policy?.model.config.vocabSize ?? this.#vocabSize;
-      if (this.#policy === undefined ? vocabSize < expected : vocabSize !== expected) {
-        throw new EnvError(
-          `the reference model knows ${vocabSize} tokens and the policy ${expected}: they must share a tokenizer and a vocabulary`,
-        );
-      }
-      const temperature = this.#policy?.temperature ?? this.#ownTemperature ?? 1;
-      return new SequenceLogProbs(model, { temperature });
+      this.#checkVocabulary(model);
+      const { temperature = this.#ownTemperature, numTokens = this.#numTokens } = this.#policy ?? {};
+      return new SequenceLogProbs(model, { temperature, numTokens });
     });
     return this.#loaded;
+  }
+
+  /** Frees the programs. */
+  release(): void {
+    const loaded = this.#loaded;
+    this.#loaded = undefined;
+    if (loaded instanceof SequenceLogProbs) loaded.release();
+    else
+      loaded?.then(
+        (scorer) => scorer.release(),
+        () => {},
+      );
+  }
+
+  #checkVocabulary({ config: { vocabSize } }: CausalLM): void {
+    const expected = this.#policy?.model.config.vocabSize ?? this.#numTokens;
+    if (this.#policy === undefined ? vocabSize >= expected : vocabSize === expected) return;
+    throw new EnvError(
+      `the reference model knows ${vocabSize} tokens and the policy ${expected}: they must share a tokenizer and a vocabulary`,
+    );
   }
 
   #model(): MaybePromise<CausalLM> {

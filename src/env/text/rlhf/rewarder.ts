@@ -159,12 +159,12 @@ export class RlhfRewarder implements EpisodeRewarder {
     return { ...this.klController.state, reference: this.reference.fingerprint };
   }
 
-  /** @throws EnvError if the reference is a copy of the policy, but not of the one that the run began with */
+  /** @throws EnvError if the reference has other weights than the one that the run began with */
   set state({ coef, reference }: RewarderState) {
     if (reference !== this.reference.fingerprint) {
       throw new EnvError(
-        "refModel is 'initial', but the model has other weights than when that run began: give it the model that training began " +
-          'with (the checkpoint brings the trained weights), or its folder as refModel',
+        'the reference has other weights than when that run began: give the run the model that training began with (the checkpoint ' +
+          'brings the trained weights), or its folder as refModel',
       );
     }
     this.klController.state = { coef };

@@ -243,7 +243,7 @@ export function rewarderOf(
   const { truncateAt, rewardTimeoutMs: timeoutMs, rewardErrors: errors } = options;
   return new RlhfRewarder({
     reward: through(batchReward(options.reward, { timeoutMs, errors })),
-    reference: new Reference(refModel, tokenizerFor(options).vocabSize, temperature),
+    reference: new Reference(refModel, { numTokens: tokenizerFor(options).vocabSize, temperature }),
     klController,
     klEstimator,
     whitenRewards: options.whitenRewards ?? false,
