@@ -1,6 +1,16 @@
 // Directories that are either there as a whole or not there at all, whenever the machine stops.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** A directory's files by name. */
@@ -66,12 +76,33 @@ function putInPlace(temporary: string, path: string): void {
  * if there is none.
  */
 export function leftBehind(path: string): string | undefined {
-  const prefix = `${basename(path)}.old-`;
   try {
-    const name = readdirSync(dirname(path)).find((entry) => entry.startsWith(prefix));
+    const name = readdirSync(dirname(path)).find((entry) => {
+      const remains = remainsIn(entry);
+      return remains?.isComplete && remains.of === basename(path);
+    });
     return name === undefined ? undefined : join(dirname(path), name);
   } catch {
     return undefined;
+  }
+}
+
+/** Of which directory a name says to be a remainder, and whether it is complete: the previous one, moved out of the way. */
+export function remainsIn(name: string): { readonly of: string; readonly isComplete: boolean } | undefined {
+  const match = /^(.+)\.(tmp|old)-\d+$/.exec(name);
+  return match === null ? undefined : { of: match[1]!, isComplete: match[2] === 'old' };
+}
+
+/** Removes what killed processes left in a folder that nobody else writes; a complete directory gets its name back if that is free. */
+export function tidyFolder(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const remains = remainsIn(name);
+    if (remains === undefined) continue;
+    const path = join(folder, name);
+    const place = join(folder, remains.of);
+    if (remains.isComplete && !existsSync(place)) renameSync(path, place);
+    else rmSync(path, { recursive: true, force: true });
   }
 }
 

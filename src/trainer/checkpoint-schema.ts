@@ -1,6 +1,7 @@
 // What trainer.json holds: everything about an agent and its training but the tensors.
 
 import * as z from 'zod';
+import { checksumsSchema } from './checksums.ts';
 import { spaceSchema } from './space-json.ts';
 
 /** What trainer.json says it is. */
@@ -97,7 +98,7 @@ export const trainerSchema = z.strictObject({
   /** What the optimizer's state has besides tensors; null for an agent that was saved without. */
   optimizer: z.strictObject({ stepCount: count, learningRates: numbers }).nullable(),
   /** The other files: their lengths in bytes and CRC-32 checksums. */
-  files: z.record(z.string(), z.strictObject({ bytes: count, crc32: count })),
+  files: checksumsSchema,
 });
 
 /** The text of trainer.json. */

@@ -11,6 +11,7 @@ import type * as z from 'zod';
 import { readSafetensors, type StateDict, writeSafetensors } from '../nn/index.ts';
 import { leftBehind, writeDirectory } from './atomic-directory.ts';
 import { FORMAT, FORMAT_VERSION, type TrainerState, trainerSchema, trainerToJson } from './checkpoint-schema.ts';
+import { checkFiles } from './checksums.ts';
 import { CheckpointError } from './errors.ts';
 import { packageVersion } from './version.ts';
 
@@ -53,6 +54,7 @@ export function writeCheckpoint(path: string, { details, model, moments }: Check
 export function readCheckpoint(path: string): Checkpoint {
   const trainer = readTrainer(path);
   const { format: _format, formatVersion: _version, gymformer: _gymformer, files, ...details } = trainer;
+  checkFiles(path, files);
   const model = readTensors(path, MODEL, files);
   const moments = details.optimizer === null ? null : readTensors(path, OPTIMIZER, files);
   return { details, model, moments };
@@ -104,24 +106,9 @@ function describe(issues: readonly z.core.$ZodIssue[]): string {
 
 function readTensors(path: string, name: string, files: TrainerState['files']): StateDict {
   const file = join(path, name);
-  const expected = files[name];
-  if (expected === undefined) throw new CheckpointError(join(path, TRAINER), `files does not list ${name}`);
-  let bytes: Uint8Array;
+  if (files[name] === undefined) throw new CheckpointError(join(path, TRAINER), `files does not list ${name}`);
   try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new CheckpointError(file, `cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-  if (bytes.length !== expected.bytes) {
-    const problem = `has ${bytes.length} bytes, but was written with ${expected.bytes}: it is damaged; use another checkpoint`;
-    throw new CheckpointError(file, problem);
-  }
-  if (crc32(bytes) !== expected.crc32) {
-    const problem = `is not the file that was written with this ${TRAINER}: it was changed or is damaged; use another checkpoint`;
-    throw new CheckpointError(file, problem);
-  }
-  try {
-    return readSafetensors(bytes).tensors;
+    return readSafetensors(readFileSync(file)).tensors;
   } catch (error) {
     throw new CheckpointError(file, (error as Error).message, { cause: error });
   }

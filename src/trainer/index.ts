@@ -39,6 +39,7 @@ export type {
   ExampleResult,
   ExampleStoppedBy,
 } from './example-options.ts';
+export { latestCheckpoint, type LatestCheckpointOptions } from './latest-checkpoint.ts';
 export { type RewardResult, trainReward, type TrainRewardOptions } from './reward.ts';
 export { type SftResult, trainSft, type TrainSftOptions } from './sft.ts';
 export type { SftFormat } from './sft-data.ts';

@@ -18,12 +18,13 @@ import {
   type TensorToWrite,
   writeSafetensorsFile,
 } from '../nn/index.ts';
+import { checkFiles, checksumsOf, checksumsSchema } from './checksums.ts';
 import { CheckpointError } from './errors.ts';
 import { packageVersion } from './version.ts';
 
 const TENSORS = 'training.safetensors';
 const STATE = 'training.json';
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 const count = z.int().min(0);
 
@@ -35,6 +36,8 @@ const envelope = z.object({
   gymformer: z.string(),
   seed: count,
   optimizer: z.strictObject({ stepCount: count, learningRates: z.array(z.number()) }),
+  /** All other files. */
+  files: checksumsSchema,
 });
 
 /** A kind of training.json. */
@@ -70,7 +73,7 @@ export async function saveModel(
   await tokenizer?.save(folder);
 }
 
-/** Writes both files into `folder`. @param more tensors to keep besides, under names of their own */
+/** Writes both files into `folder`, which holds all others already. @param more tensors to keep besides, under names of their own */
 export async function writeTraining<S extends object>(
   folder: string,
   { name, schema }: TrainingFormat<S>,
@@ -94,6 +97,7 @@ export async function writeTraining<S extends object>(
     formatVersion: FORMAT_VERSION,
     gymformer: packageVersion(),
     optimizer: { stepCount: rest.stepCount, learningRates: [...rest.learningRates] },
+    files: checksumsOf(folder),
   };
   // No line end: then a file that lost its last byte is no JSON.
   await writeFile(join(folder, STATE), JSON.stringify({ ...json, ...schema.parse(state) }, null, 2));
@@ -116,7 +120,7 @@ export function readTraining<S extends { readonly plan: Plan }>(
   if (found !== format.name) {
     throw new CheckpointError(path, `it is a checkpoint of ${found}. Give the folder that ${format.writer} wrote`);
   }
-  const { format: _format, formatVersion: _version, gymformer: _writer, optimizer: _optimizer, ...rest } = Object(data);
+  const { format: _1, formatVersion: _2, gymformer: _3, optimizer: _4, files: _5, ...rest } = Object(data);
   const state = checked(file, format.schema, rest);
   if (plan === undefined) return state;
   const changed = Object.keys({ ...plan, ...state.plan }).filter((key) => plan[key] !== state.plan[key]);
@@ -134,7 +138,8 @@ export function readTraining<S extends { readonly plan: Plan }>(
  * @throws CheckpointError if the files are not complete, or do not fit the module, which is then as before
  */
 export function loadTrained(path: string, { module, optimizer }: Trained): StateDict {
-  const { optimizer: rest } = checked(join(path, STATE), envelope, readJson(path, 'training'));
+  const { optimizer: rest, files } = checked(join(path, STATE), envelope, readJson(path, 'training'));
+  checkFiles(path, files);
   const file = join(path, TENSORS);
   try {
     const { tensors } = readSafetensors(readFileSync(file));
