@@ -26,6 +26,7 @@ export const dpoOptions = {
   beta: positive.optional(),
   lossType: z.enum(['sigmoid', 'hinge', 'ipo', 'robust'], { error: losses }).optional(),
   labelSmoothing: fraction.optional(),
+  lora: datasetSources.lora,
   resume: datasetSources.resume,
 } satisfies { readonly [K in Exclude<keyof TrainDpoOptions, FromPrograms>]-?: z.ZodType<TrainDpoOptions[K]> };
 

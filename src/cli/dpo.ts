@@ -1,6 +1,5 @@
 // `gymformer dpo`: from a language model and preferences to one that follows them.
 
-import { applyLora } from '../lm/index.ts';
 import { trainDpo } from '../trainer/index.ts';
 import { lossText, runOnDataset } from './dataset-run.ts';
 import { dpoRecipeSchema } from './dpo-schema.ts';
@@ -16,12 +15,12 @@ export function dpo(target: string, words: readonly string[], flags: ScreenFlags
       kind: 'dpo',
       doing: 'Improving',
       schema: dpoRecipeSchema,
-      async train({ kind: _kind, model: name, referenceModel: reference, lora, ...options }, hooks) {
+      async train({ kind: _kind, model: name, referenceModel: reference, ...options }, hooks) {
         const { model, tokenizer } = await loadLanguageModel(name);
         const referenceModel = reference === undefined ? undefined : (await loadLanguageModel(reference)).model;
-        if (lora !== undefined) applyLora(model, lora, { seed: hooks.seed ?? 0 });
         const result = await trainDpo({ ...options, ...hooks, model, referenceModel, tokenizer });
-        const folder = lora === undefined ? result.modelFolder : await saveMerged(model, tokenizer, hooks.runDirectory);
+        const folder =
+          options.lora === undefined ? result.modelFolder : await saveMerged(model, tokenizer, hooks.runDirectory);
         const { evaluations, metrics } = result;
         const [last, where] =
           evaluations.length > 0

@@ -14,6 +14,7 @@ export const sftOptions = {
   format: z.enum(['chat', 'prompt-completion', 'text'], { error: "'chat', 'prompt-completion' or 'text'" }).optional(),
   packing: flag.optional(),
   completionOnly: flag.optional(),
+  lora: datasetSources.lora,
   resume: datasetSources.resume,
 } satisfies { readonly [K in Exclude<keyof TrainSftOptions, FromPrograms>]-?: z.ZodType<TrainSftOptions[K]> };
 

@@ -1,7 +1,7 @@
 // `gymformer sft`: from a model and examples to a fine-tuned model.
 
 import { join } from 'node:path';
-import { applyLora, type CausalLM, mergeLora, savePretrained, type Tokenizer } from '../lm/index.ts';
+import { type CausalLM, mergeLora, savePretrained, type Tokenizer } from '../lm/index.ts';
 import { trainSft } from '../trainer/index.ts';
 import { lossText, runOnDataset } from './dataset-run.ts';
 import { loadLanguageModel } from './generate-text.ts';
@@ -15,11 +15,11 @@ export function sft(target: string, words: readonly string[], flags: ScreenFlags
       kind: 'sft',
       doing: 'Fine-tuning',
       schema: sftRecipeSchema,
-      async train({ kind: _kind, model: name, lora, ...options }, hooks) {
+      async train({ kind: _kind, model: name, ...options }, hooks) {
         const { model, tokenizer } = await loadLanguageModel(name);
-        if (lora !== undefined) applyLora(model, lora, { seed: hooks.seed ?? 0 });
         const result = await trainSft({ ...options, ...hooks, model, tokenizer });
-        const folder = lora === undefined ? result.modelFolder : await saveMerged(model, tokenizer, hooks.runDirectory);
+        const folder =
+          options.lora === undefined ? result.modelFolder : await saveMerged(model, tokenizer, hooks.runDirectory);
         return { result, model: folder, found: lossText(result) };
       },
       next: (folder) => [['Let it write', `generate ${folder} --prompt '...'`]],

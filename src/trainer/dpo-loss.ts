@@ -2,9 +2,9 @@
 
 import type { CausalLM } from '../lm/index.ts';
 import { gradientAssignments } from '../nn/index.ts';
-import { dpoLoss, type DpoLossOptions } from '../rl/index.ts';
+import { Categorical, dpoLoss, type DpoLossOptions } from '../rl/index.ts';
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
-import type { Tensor, TensorData, Typed } from '../tensor/index.ts';
+import { stack, type Tensor, type TensorData, type Typed } from '../tensor/index.ts';
 import type { CompletionPair } from './dpo-data.ts';
 import { lengthFor } from './length-buckets.ts';
 
@@ -27,11 +27,28 @@ export interface DpoProgramOptions extends DpoLossOptions {
 export interface DpoBatch {
   /** The sum of the pairs' losses times `scale`. */
   readonly loss: number;
-  /** What the policy gives the completions. */
-  readonly logProbs: readonly PairLogProbs[];
+  /** Of each pair: its chosen and its rejected completion. */
+  readonly pairs: readonly (readonly [chosen: CompletionFound, rejected: CompletionFound])[];
 }
 
-type Result = { readonly loss: Tensor; readonly logProbs: Tensor; readonly gradients: readonly Assignment[] };
+/** What the policy makes of a completion. Sums over its tokens. */
+export interface CompletionFound {
+  readonly logProb: number;
+  readonly tokens: number;
+  /** Of what could stand in each place, in nats. */
+  readonly entropy: number;
+  /** Means over the vocabulary. */
+  readonly logits: number;
+  /** Tokens that are the likeliest in their place. */
+  readonly likeliest: number;
+}
+
+type Result = {
+  readonly loss: Tensor;
+  /** Rows of {@link CompletionFound}: `[5, 2 pairs]`, in its order. */
+  readonly found: Tensor;
+  readonly gradients: readonly Assignment[];
+};
 type Bound = BoundProgram<Result>;
 type Kind = 'learning' | 'scoring';
 
@@ -48,8 +65,8 @@ export class DpoLoss {
     const { accumulate } = options;
     this.#programs = {
       learning: compile((...inputs: Tensor[]): Result => {
-        const { loss, logProbs } = this.#compute(inputs);
-        return { loss, logProbs, gradients: gradientAssignments(loss, model.parameters(), { accumulate }) };
+        const { loss, found } = this.#compute(inputs);
+        return { loss, found, gradients: gradientAssignments(loss, model.parameters(), { accumulate }) };
       }),
       scoring: compile((...inputs: Tensor[]): Result => ({ ...this.#compute(inputs), gradients: [] })),
     };
@@ -78,10 +95,15 @@ export class DpoLoss {
     this.#fill(bound.arguments, rows, time, scale);
     // On another thread, so that the event loop lives.
     await bound.runAsync();
-    const logProbs = bound.results.logProbs as Float32Array;
+    const found = bound.results.found as Float32Array;
+    const completions = found.length / 5;
+    const of = (i: number): CompletionFound => {
+      const [logProb, tokens, entropy, logits, likeliest] = [0, 1, 2, 3, 4].map((row) => found[row * completions + i]!);
+      return { logProb: logProb!, tokens: tokens!, entropy: entropy!, logits: logits!, likeliest: likeliest! };
+    };
     return {
       loss: (bound.results.loss as Float32Array)[0]!,
-      logProbs: rows.map((_, i) => [logProbs[2 * i]!, logProbs[2 * i + 1]!] as const),
+      pairs: rows.map((_, i) => [of(2 * i), of(2 * i + 1)] as const),
     };
   }
 
@@ -102,13 +124,24 @@ export class DpoLoss {
     return bound;
   }
 
-  #compute([ids, targets, learned, reference, weights]: readonly Tensor[]): Pick<Result, 'loss' | 'logProbs'> {
+  #compute([ids, targets, learned, reference, weights]: readonly Tensor[]): Pick<Result, 'loss' | 'found'> {
     const { batchSize } = this.#options;
+    const flatTargets = targets!.reshape([ids!.size]);
     // One flat product with the vocabulary is faster than a batch of them.
     const logits = this.#model.logits(this.#model.hidden(ids!).reshape([ids!.size, -1]));
-    const losses = logits.crossEntropy(targets!.reshape([ids!.size])).reshape(ids!.shape);
-    const logProbs = losses.mul(learned!).sum({ axis: 1 }).neg().reshape([batchSize, 2]);
-    const lengths = learned!.sum({ axis: 1 }).maximum(1).reshape([batchSize, 2]);
+    /** The sum of what was found of each token that is learned, for each completion. */
+    const total = (ofTokens: Tensor): Tensor => ofTokens.reshape(ids!.shape).mul(learned!).sum({ axis: 1 });
+    const logProbs = total(logits.crossEntropy(flatTargets).neg()).reshape([batchSize, 2]);
+    const tokens = learned!.sum({ axis: 1 });
+    const lengths = tokens.maximum(1).reshape([batchSize, 2]);
+    const seen = logits.stopGradient();
+    const found = [
+      logProbs.reshape([2 * batchSize]),
+      tokens,
+      total(new Categorical(seen).entropy()),
+      total(seen.mean({ axis: 1 })),
+      total(seen.argmax().equal(flatTargets).cast('float32')),
+    ];
     const of = (x: Tensor, column: number): Tensor => x.slice([null, column], [null, column + 1]).reshape([batchSize]);
     const ratios = logProbs.sub(reference!);
     const rows = {
@@ -117,7 +150,7 @@ export class DpoLoss {
       chosenLengths: of(lengths, 0),
       rejectedLengths: of(lengths, 1),
     };
-    return { loss: dpoLoss(rows, this.#options).mul(weights!).sum(), logProbs };
+    return { loss: dpoLoss(rows, this.#options).mul(weights!).sum(), found: stack(found) };
   }
 
   #fill(memory: readonly TensorData[], rows: readonly CompletionPair[], time: number, scale: number): void {

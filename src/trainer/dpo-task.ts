@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { type CausalLM, SequenceLogProbs, type Tokenizer } from '../lm/index.ts';
 import type { DpoSettings, TrainDpoOptions } from './dpo.ts';
 import type { CompletionPair } from './dpo-data.ts';
-import { type DpoBatch, DpoLoss, type PairLogProbs } from './dpo-loss.ts';
+import { type CompletionFound, type DpoBatch, DpoLoss, type PairLogProbs } from './dpo-loss.ts';
 import { saveModel } from './training-files.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
@@ -72,35 +72,61 @@ export class DpoTask implements ExampleTask<CompletionPair> {
     this.#loss.dispose();
   }
 
-  /** Means over pairs, under TRL's names. A reward is `beta` times the log-probability less the reference's. */
+  /**
+   * Under TRL's names. Means over pairs, or over tokens: of both completions (`entropy`), of one (`logits/...`), of the chosen one
+   * (`meanTokenAccuracy`). A reward is `beta` times the log-probability less the reference's. Where a step has several batches, TRL
+   * takes the mean of their means over tokens; here each token counts once.
+   */
   async #over(
     rows: readonly CompletionPair[],
     compute: (batch: readonly CompletionPair[]) => Promise<DpoBatch>,
   ): Promise<ExampleMetrics> {
     const { batchSize, beta } = this.#settings;
-    let [loss, chosenRewards, rejectedRewards, right, chosenLogProbs, rejectedLogProbs] = [0, 0, 0, 0, 0, 0];
+    const [chosen, rejected] = [new CompletionTotals(), new CompletionTotals()];
+    let [loss, right] = [0, 0];
     for (const batch of microbatches(rows, batchSize)) {
       const found = await compute(batch);
       loss += found.loss;
-      for (const [i, [chosen, rejected]] of found.logProbs.entries()) {
+      for (const [i, [better, worse]] of found.pairs.entries()) {
         const [chosenReference, rejectedReference] = this.#reference.get(batch[i]!)!;
-        const [better, worse] = [beta * (chosen - chosenReference), beta * (rejected - rejectedReference)];
-        chosenRewards += better / rows.length;
-        rejectedRewards += worse / rows.length;
-        if (better > worse) right++;
-        chosenLogProbs += chosen / rows.length;
-        rejectedLogProbs += rejected / rows.length;
+        const rewards = [
+          chosen.add(better, beta * (better.logProb - chosenReference)),
+          rejected.add(worse, beta * (worse.logProb - rejectedReference)),
+        ] as const;
+        if (rewards[0] > rewards[1]) right++;
       }
     }
+    const n = rows.length;
     return {
       loss,
-      'rewards/chosen': chosenRewards,
-      'rewards/rejected': rejectedRewards,
-      'rewards/accuracies': right / rows.length,
-      'rewards/margins': chosenRewards - rejectedRewards,
-      'logps/chosen': chosenLogProbs,
-      'logps/rejected': rejectedLogProbs,
+      'rewards/chosen': chosen.reward / n,
+      'rewards/rejected': rejected.reward / n,
+      'rewards/accuracies': right / n,
+      'rewards/margins': (chosen.reward - rejected.reward) / n,
+      'logps/chosen': chosen.logProb / n,
+      'logps/rejected': rejected.logProb / n,
+      'logits/chosen': chosen.logits / chosen.tokens,
+      'logits/rejected': rejected.logits / rejected.tokens,
+      entropy: (chosen.entropy + rejected.entropy) / (chosen.tokens + rejected.tokens),
+      meanTokenAccuracy: chosen.likeliest / chosen.tokens,
     };
+  }
+}
+
+/** Sums over completions. */
+class CompletionTotals {
+  reward = 0;
+  logProb = 0;
+  tokens = 0;
+  entropy = 0;
+  logits = 0;
+  likeliest = 0;
+
+  /** @returns the reward */
+  add(found: CompletionFound, reward: number): number {
+    this.reward += reward;
+    for (const name of ['logProb', 'tokens', 'entropy', 'logits', 'likeliest'] as const) this[name] += found[name];
+    return reward;
   }
 }
 

@@ -1,21 +1,16 @@
 // Direct preference optimization: from preferences to a policy, without a reward model. Rafailov et al. 2023, arXiv 2305.18290. What it
 // takes and what it gives; the run itself is example-run.ts.
 
-import { type CausalLM, LoraLinear, type Tokenizer } from '../lm/index.ts';
+import { type CausalLM, hasAdapters, type Tokenizer } from '../lm/index.ts';
 import type { DpoLossOptions } from '../rl/index.ts';
 import { tokenizePairs } from './dpo-data.ts';
 import { DpoTask, planOf, referenceLogProbs } from './dpo-task.ts';
-import { readExampleState } from './example-checkpoint.ts';
-import type { ExampleOptions, ExampleResult } from './example-options.ts';
-import { ExampleRun } from './example-run.ts';
 import { type ExampleSettings, resolveExampleOptions, seedOf } from './example-settings.ts';
+import { FINE_TUNE_DEFAULTS, fineTune, type FineTuneOptions, type FineTuneResult, stateOf } from './fine-tuning.ts';
 import { readPreferenceSplit } from './reward-data.ts';
 
 /** Options of {@link trainDpo}. Defaults are TRL's DPOConfig's where it has them. */
-export interface TrainDpoOptions extends ExampleOptions {
-  /** Trained in place: all of its parameters that are not frozen. */
-  readonly model: CausalLM;
-  readonly tokenizer: Tokenizer;
+export interface TrainDpoOptions extends FineTuneOptions {
   /**
    * A file or folder of preferences (JSON, JSONL, CSV, Parquet), or the rows themselves: pairs (`chosen`, `rejected`, and maybe
    * `prompt`), best of n (`prompt`, `samples`, `best`), or OpenAI's labels (`query`, `sample0`, ..., `best`). Of several candidates, the
@@ -39,48 +34,17 @@ export interface TrainDpoOptions extends ExampleOptions {
   readonly badRows?: 'throw' | 'skip' | undefined;
   /** How many candidates each row must have. Default: in OpenAI's labels as many as the first; else two or more. */
   readonly numSamples?: number | undefined;
-  /** How often to go through the dataset. Default 3, if `maxSteps` is not given. */
-  readonly epochs?: number | undefined;
-  /** Pairs computed at once. Default 8. */
-  readonly batchSize?: number | undefined;
   /** Of AdamW. Default 1e-6. */
   readonly learningRate?: number | undefined;
-  /** What becomes of the learning rate: it stays, or sinks to 0 in a straight line or along half a cosine. Default linear. */
-  readonly lrSchedule?: 'constant' | 'linear' | 'cosine' | undefined;
-  /** Steps during which the learning rate rises from 0. Default 0. */
-  readonly warmupSteps?: number | undefined;
-  /** Of matrices and tables; biases and norms do not decay. Default 0. */
-  readonly weightDecay?: number | undefined;
-  /** Tokens after which a text is cut off. Default 1024, or the model's context where that is shorter. */
-  readonly maxLength?: number | undefined;
-  /** Share (below 1) or number of rows of `dataset` to keep back and evaluate on. Default: none. */
-  readonly testSize?: number | undefined;
-  /** Decides the order of the rows, and which are kept back. Default: from the operating system. */
-  readonly seed?: number | undefined;
-  /** A checkpoint to go on from; other options must be those of its run. Its losses then equal those of a run without a break. */
-  readonly resume?: string | undefined;
 }
 
 /** Options as the run uses them. */
 export type DpoSettings = ExampleSettings & DpoLossOptions;
 
 /** What a run came to. Metrics have TRL's names: `rewards/margins`, `rewards/accuracies`, `logps/chosen` and so on. */
-export interface DpoResult extends ExampleResult {
-  /** The model that was given, trained, in evaluation mode. */
-  readonly model: CausalLM;
-}
+export type DpoResult = FineTuneResult;
 
 const LOSS_TYPES = ['sigmoid', 'hinge', 'ipo', 'robust'] as const;
-
-const DEFAULTS = {
-  epochs: 3,
-  batchSize: 8,
-  learningRate: 1e-6,
-  lrSchedule: 'linear',
-  warmupSteps: 0,
-  weightDecay: 0,
-  testSize: undefined,
-} as const;
 
 /**
  * Improves a language model by preferences: what was chosen becomes likelier, what was rejected less likely, than a reference has them.
@@ -103,17 +67,11 @@ export async function trainDpo(options: TrainDpoOptions): Promise<DpoResult> {
   const settings = resolveDpoOptions(options, seedOf(options.seed, resume));
   const examples = await readPreferenceSplit({ ...options, testSize: settings.testSize, seed: settings.seed });
   const data = await tokenizePairs(examples, { tokenizer, maxLength: settings.maxLength, warn });
-  const state = resume === undefined ? undefined : readExampleState(resume, 'dpo', planOf(data, settings));
+  const state = stateOf(options, 'dpo', planOf(data, settings));
   const { referenceModel = model } = options;
   const reference =
     state?.extra['reference'] ?? (await referenceLogProbs(referenceModel, [...data.train, ...data.test]));
-  const task = new DpoTask(options, settings, data, reference);
-  const run = new ExampleRun(task, settings, { ...options, resume: state && { path: resume!, state } });
-  try {
-    return { model, ...(await run.train()) };
-  } finally {
-    run.close();
-  }
+  return fineTune(new DpoTask(options, settings, data, reference), settings, options, state);
 }
 
 function resolveDpoOptions(options: TrainDpoOptions, seed: number): DpoSettings {
@@ -128,7 +86,7 @@ function resolveDpoOptions(options: TrainDpoOptions, seed: number): DpoSettings 
   if (labelSmoothing > 0 && lossType !== 'sigmoid' && lossType !== 'robust') {
     throw new TypeError(`labelSmoothing is of the losses sigmoid and robust, but lossType is ${lossType}`);
   }
-  if (referenceModel?.modules().some((module) => module instanceof LoraLinear)) {
+  if (referenceModel !== undefined && hasAdapters(referenceModel)) {
     throw new TypeError('referenceModel has adapters: merge them first (mergeLora)');
   }
   if (referenceModel !== undefined && referenceModel.config.vocabSize !== model.config.vocabSize) {
@@ -136,6 +94,12 @@ function resolveDpoOptions(options: TrainDpoOptions, seed: number): DpoSettings 
       `referenceModel has ${referenceModel.config.vocabSize} tokens, but model ${model.config.vocabSize}: they must share a tokenizer`,
     );
   }
-  const common = resolveExampleOptions(options, DEFAULTS, model.config, tokenizer, seed);
+  const common = resolveExampleOptions(
+    options,
+    { ...FINE_TUNE_DEFAULTS, learningRate: 1e-6 },
+    model.config,
+    tokenizer,
+    seed,
+  );
   return { ...common, beta, lossType, labelSmoothing };
 }

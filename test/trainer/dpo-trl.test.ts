@@ -1,12 +1,12 @@
 // Runs of TRL's DPOTrainer, recorded by test/fixtures/dpo/record.py: at each step the same loss, norm of the gradients, learning rate,
-// rewards and log-probabilities.
+// rewards, log-probabilities, entropy, logits and accuracy.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { type CausalLM, fromConfig, type RawConfig, Tokenizer } from '../../src/lm/index.ts';
+import { applyLora, type CausalLM, fromConfig, type RawConfig, Tokenizer } from '../../src/lm/index.ts';
 import { trainDpo, type TrainDpoOptions } from '../../src/trainer/index.ts';
-import { fill } from '../lm/recorded.ts';
+import { fill, formula } from '../lm/recorded.ts';
 import { temporaryDirectory } from './tiny-run.ts';
 
 interface Recorded {
@@ -35,7 +35,17 @@ const SETTINGS: Readonly<Record<string, Partial<TrainDpoOptions>>> = {
   'sigmoid, smoothed': { labelSmoothing: 0.2, beta: 0.5 },
   'sigmoid, chats': { maxGradNorm: 0.5 },
   'sigmoid, cut': { maxLength: 12, warn: () => undefined },
+  'sigmoid, adapters': {},
 };
+
+/** With adapters, the reference is the model without. */
+function withAdapters(model: CausalLM): CausalLM {
+  applyLora(model, { r: 2, alpha: 4 }, { seed: 0 });
+  const adapters = [...model.namedParameters()].filter(([name]) => name.includes('.lora_'));
+  adapters.sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [index, [, parameter]] of adapters.entries()) parameter.set(formula(index, parameter.size, false));
+  return model;
+}
 
 describe.each(Object.keys(runs))('%s', (name) => {
   const { config, rows, steps } = runs[name]!;
@@ -50,8 +60,9 @@ describe.each(Object.keys(runs))('%s', (name) => {
     const tokenizer = await Tokenizer.fromPretrained(fileURLToPath(new URL('tokenizers/gpt2', fixtures)));
     tokenizer.chatTemplate = chatTemplate;
     const { metrics } = await trainDpo({
-      model: modelOf(0.25),
-      referenceModel: modelOf(0.2),
+      ...(name.includes('adapters')
+        ? { model: withAdapters(modelOf(0.25)) }
+        : { model: modelOf(0.25), referenceModel: modelOf(0.2) }),
       tokenizer,
       dataset: rows,
       maxSteps: 5,

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -109,6 +110,21 @@ describe('the reference', () => {
     expect(Math.abs(metrics[0]!['rewards/margins']!)).toBeGreaterThan(1e-3);
     const given = await tinyDpo({ model: withAdapters(), referenceModel: tinyGpt() });
     expect(given.trainLoss).toEqual(trainLoss);
+  });
+
+  test('is the model as it was given, where adapters are asked for', async () => {
+    const [asked, applied] = [tinyGpt(), tinyGpt()];
+    applyLora(applied, { r: 2, alpha: 16 }, { seed: 5 });
+    const one = await tinyDpo({ model: asked, lora: { r: 2, alpha: 16 } });
+    const other = await tinyDpo({ model: applied });
+    expect(one.trainLoss).toEqual(other.trainLoss);
+    expect(one.trainLoss[0]).toBeCloseTo(Math.log(2), 5);
+    expect(one.trainLoss.at(-1)).toBeLessThan(one.trainLoss[0]!);
+    expect(largestDifference(one.model, other.model)).toBe(0);
+    // Only adapters are saved, and a run can go on from them.
+    expect(readdirSync(one.modelFolder)).toContain('adapter_model.safetensors');
+    const more = { model: tinyGpt(), lora: { r: 2, alpha: 16 }, maxSteps: 5, resume: one.modelFolder };
+    expect((await tinyDpo(more)).trainLoss.slice(0, 3)).toEqual(one.trainLoss);
   });
 
   test('is left as it was', async () => {

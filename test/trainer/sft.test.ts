@@ -89,6 +89,13 @@ describe('learning', () => {
     expect(existsSync(join(modelFolder, 'adapter_model.safetensors'))).toBe(true);
     expect(existsSync(join(modelFolder, 'model.safetensors'))).toBe(false);
   });
+
+  test('adapters that are asked for are those that applyLora makes', async () => {
+    const model = tinyGpt();
+    applyLora(model, { r: 2 }, { seed: 5 });
+    const applied = await tinySft(fresh(), { model, seed: 5 });
+    expect((await tinySft(fresh(), { lora: { r: 2 }, seed: 5 })).trainLoss).toEqual(applied.trainLoss);
+  });
 });
 
 describe.each([
