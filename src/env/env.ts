@@ -2,6 +2,7 @@
 // Source: Towers et al. 2024, "Gymnasium: A Standard Interface for Reinforcement Learning Environments", arXiv 2407.17032.
 
 import { type Generator, npRandom } from '../random/index.ts';
+import { EnvError } from './errors.ts';
 import type { Space } from './spaces/space.ts';
 import type { EnvSpec } from './spec.ts';
 
@@ -69,6 +70,29 @@ export abstract class Env<Observation = unknown, Action = unknown> {
   /** The picture of the present state, in the form that `renderMode` names; null when there is none. */
   render(): unknown {
     return null;
+  }
+
+  /**
+   * Everything that decides what happens next, the position of the random stream included, so that {@link loadState} goes on from there to
+   * the last bit: plain data (numbers, texts, booleans, null, typed arrays, and arrays and objects of these) that steps to come do not
+   * change. Null if this environment cannot say, as by default: a run then begins new episodes wherever it saves a checkpoint.
+   *
+   * @example
+   * override saveState() {
+   *   return { position: this.position, random: this.npRandom.state };
+   * }
+   * override loadState({ position, random }: ReturnType<Walk['saveState']>): void {
+   *   this.position = position;
+   *   this.npRandom.state = random;
+   * }
+   */
+  saveState(): unknown {
+    return null;
+  }
+
+  /** Goes on from where {@link saveState} was called, in this or in another environment made with the same arguments; no reset is needed. */
+  loadState(_state: unknown): void {
+    throw new EnvError(`${this} cannot load a state: it has no saveState and loadState of its own`);
   }
 
   /** Frees what the environment holds. May be called more than once. */

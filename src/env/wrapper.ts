@@ -80,6 +80,29 @@ export abstract class Wrapper<
     return this.env.render();
   }
 
+  /**
+   * What this wrapper itself remembers from one step to the next, as plain data; undefined if nothing, as by default. One that remembers
+   * something overrides this and {@link loadOwnState}.
+   */
+  protected saveOwnState(): unknown {
+    return undefined;
+  }
+
+  /** Takes back what {@link saveOwnState} gave. */
+  protected loadOwnState(_state: unknown): void {}
+
+  /** The state of the wrapped environment, and this wrapper's own; null if the wrapped environment cannot say. */
+  override saveState(): unknown {
+    const env = this.env.saveState();
+    return env === null ? null : { env, own: this.saveOwnState() };
+  }
+
+  override loadState(state: unknown): void {
+    const { env, own } = state as { readonly env: unknown; readonly own: unknown };
+    this.env.loadState(env);
+    this.loadOwnState(own);
+  }
+
   override close(): ReturnType<E['close']> {
     return this.env.close() as ReturnType<E['close']>;
   }

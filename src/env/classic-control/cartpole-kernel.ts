@@ -109,6 +109,17 @@ export class CartPoleKernel {
     this.#places = { ...places, end };
   }
 
+  /** All of its memory, which is all that it remembers. A copy; may be set. */
+  get content(): Uint8Array {
+    return new Uint8Array(this.#memory.buffer.slice(0, this.#places.end));
+  }
+
+  set content(content: Uint8Array) {
+    if (content.length !== this.#places.end)
+      throw new RangeError(`${content.length} bytes are not those of ${this.#numEnvs} cart-poles`);
+    new Uint8Array(this.#memory.buffer).set(content);
+  }
+
   /**
    * Copies of what the last step wrote: observations `[numEnvs, 4]`, the others `[numEnvs]`. They share one piece of memory,
    * because allocation is a good part of a step's cost. After {@link restart} only the observations mean something.

@@ -1,5 +1,6 @@
 // Many CartPoles stepped as one, by a small WebAssembly program.
 
+import type { GeneratorState } from '../../random/index.ts';
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
 import { type Box, batchSpace, Discrete, type MultiDiscrete } from '../spaces/index.ts';
 import {
@@ -20,6 +21,17 @@ export interface CartPoleVectorOptions extends CartPoleOptions {
   readonly numEnvs?: number | undefined;
   /** Steps after which an episode is truncated; -1 for never. Default 500. */
   readonly maxEpisodeSteps?: number | undefined;
+}
+
+/** How a {@link CartPoleVectorEnv} stands; plain data, for checkpoints. */
+export interface CartPoleVectorState {
+  /** The memory of the program that steps them. */
+  readonly content: Uint8Array;
+  /** Of the states that episodes begin in. */
+  readonly bounds: readonly [low: number, high: number];
+  readonly started: boolean;
+  readonly endedCount: number;
+  readonly random: GeneratorState;
 }
 
 /**
@@ -105,6 +117,25 @@ export class CartPoleVectorEnv extends VectorEnv<Float32Array, Int32Array> {
     this.#endedCount = kernel.step(this.#endedCount, this.#low, this.#high - this.#low);
     const [observations, rewards, terminations, truncations] = kernel.results();
     return [observations, rewards, terminations, truncations, {}];
+  }
+
+  override saveState(): CartPoleVectorState {
+    return {
+      content: this.#kernel.content,
+      bounds: [this.#low, this.#high],
+      started: this.#started,
+      endedCount: this.#endedCount,
+      random: this.npRandom.state,
+    };
+  }
+
+  override loadState({ content, bounds: [low, high], started, endedCount, random }: CartPoleVectorState): void {
+    this.#kernel.content = content;
+    this.#low = low;
+    this.#high = high;
+    this.#started = started;
+    this.#endedCount = endedCount;
+    this.npRandom.state = random;
   }
 
   /** Draws what `count` new states need, a column at a time: NumPy's `uniform(low, high, (4, count))`. */

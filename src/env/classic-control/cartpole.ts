@@ -61,6 +61,17 @@ export class CartPoleEnv extends Env<Float32Array, number> {
     this.#stepsAfterFall = 0;
   }
 
+  override saveState() {
+    return { state: this.state, stepsAfterFall: this.#stepsAfterFall, random: this.npRandom.state };
+  }
+
+  override loadState({ state, stepsAfterFall, random }: ReturnType<CartPoleEnv['saveState']>): void {
+    if (state !== null) this.state = state;
+    this.#started = state !== null;
+    this.#stepsAfterFall = stepsAfterFall;
+    this.npRandom.state = random;
+  }
+
   override reset(options?: ResetOptions): ResetResult<Float32Array> {
     this.seedFrom(options);
     const [low, high] = resetBounds(options, -0.05, 0.05);

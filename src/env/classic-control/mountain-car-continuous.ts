@@ -58,6 +58,16 @@ export class MountainCarContinuousEnv extends Env<Float32Array, Float32Array> {
     this.#started = true;
   }
 
+  override saveState() {
+    return { state: this.state, random: this.npRandom.state };
+  }
+
+  override loadState({ state, random }: ReturnType<MountainCarContinuousEnv['saveState']>): void {
+    if (state !== null) this.state = state;
+    this.#started = state !== null;
+    this.npRandom.state = random;
+  }
+
   override reset(options?: ResetOptions): ResetResult<Float32Array> {
     this.seedFrom(options);
     const [low, high] = resetBounds(options, -0.6, -0.4);

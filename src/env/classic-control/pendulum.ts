@@ -63,6 +63,16 @@ export class PendulumEnv extends Env<Float32Array, Float32Array> {
     this.#started = true;
   }
 
+  override saveState() {
+    return { state: this.state, random: this.npRandom.state };
+  }
+
+  override loadState({ state, random }: ReturnType<PendulumEnv['saveState']>): void {
+    if (state !== null) this.state = state;
+    this.#started = state !== null;
+    this.npRandom.state = random;
+  }
+
   override reset(options?: ResetOptions): ResetResult<Float32Array> {
     this.seedFrom(options);
     const angle = numericOption(options, 'x_init', Math.PI);

@@ -66,6 +66,15 @@ export class BlackjackEnv extends Env<BlackjackObservation, number> {
     this.#dealer = [...dealer];
   }
 
+  override saveState() {
+    return { state: this.state, random: this.npRandom.state };
+  }
+
+  override loadState({ state, random }: ReturnType<BlackjackEnv['saveState']>): void {
+    this.state = state ?? { player: [], dealer: [] };
+    this.npRandom.state = random;
+  }
+
   override reset(options?: ResetOptions): ResetResult<BlackjackObservation> {
     this.seedFrom(options);
     const random = this.npRandom;

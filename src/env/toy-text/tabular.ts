@@ -2,10 +2,18 @@
 
 import { invalidAction, resetFirst } from '../checks.ts';
 import { Env, type Info, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
+import type { GeneratorState } from '../../random/index.ts';
 import { Discrete } from '../spaces/index.ts';
 
 /** One possible outcome of an action in a state. */
 export type Transition = readonly [probability: number, nextState: number, reward: number, terminated: boolean];
+
+/** How a {@link TabularEnv} stands; plain data, for checkpoints. */
+export interface TabularState {
+  readonly state: number | null;
+  readonly lastAction: number | null;
+  readonly random: GeneratorState;
+}
 
 /** All outcomes of all actions in all states: `P[state][action]`; probabilities of one list sum to 1. */
 export type TransitionTable = readonly (readonly (readonly Transition[])[])[];
@@ -43,6 +51,16 @@ export abstract class TabularEnv extends Env<number, number> {
 
   set state(state: number) {
     this.#state = state;
+  }
+
+  override saveState(): TabularState {
+    return { state: this.#state, lastAction: this.lastAction, random: this.npRandom.state };
+  }
+
+  override loadState({ state, lastAction, random }: TabularState): void {
+    this.#state = state;
+    this.lastAction = lastAction;
+    this.npRandom.state = random;
   }
 
   override reset(options?: ResetOptions): ResetResult<number> {

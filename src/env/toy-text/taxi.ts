@@ -3,7 +3,7 @@
 import { checkedRenderMode } from '../checks.ts';
 import type { EnvMetadata, Info, ResetOptions, ResetResult } from '../env.ts';
 import { colored } from './colored.ts';
-import { TabularEnv, type Transition, type TransitionTable } from './tabular.ts';
+import { TabularEnv, type TabularState, type Transition, type TransitionTable } from './tabular.ts';
 
 const MAP = ['+---------+', '|R: | : :G|', '| : | : : |', '| : : : : |', '| | : | : |', '|Y| : |B: |', '+---------+'];
 const SIZE = 5;
@@ -110,6 +110,15 @@ export class TaxiEnv extends TabularEnv {
     const mask = ACTION_MASKS[state];
     if (mask === undefined) throw new RangeError(`Taxi has no state ${state}; states are 0 to ${STATES - 1}`);
     return mask.slice();
+  }
+
+  override saveState(): TabularState & { readonly isFickle: boolean } {
+    return { ...super.saveState(), isFickle: this.#isFickle };
+  }
+
+  override loadState({ isFickle, ...state }: TabularState & { readonly isFickle: boolean }): void {
+    super.loadState(state);
+    this.#isFickle = isFickle;
   }
 
   override reset(options?: ResetOptions): ResetResult<number> {

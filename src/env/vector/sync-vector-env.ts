@@ -41,6 +41,15 @@ export interface SyncVectorEnvOptions {
     | { readonly observationSpace: Space; readonly singleObservationSpace: Space };
 }
 
+/** How a {@link SyncVectorEnv} stands; plain data, for checkpoints. */
+export interface SyncVectorEnvState {
+  readonly envs: readonly unknown[];
+  /** The latest of each; null before its first reset. */
+  readonly observations: readonly unknown[];
+  readonly terminations: readonly number[];
+  readonly truncations: readonly number[];
+}
+
 /**
  * Steps environments one after another, and gives their results as one batch.
  *
@@ -125,6 +134,28 @@ export class SyncVectorEnv<E extends Env = Env> extends VectorEnv<Batch<Observat
     }
     const answer = pending === undefined ? this.#stepResult() : Promise.all(pending).then(() => this.#stepResult());
     return answer as Answer<E, VectorStepResult<Batch<ObservationOf<E>>>>;
+  }
+
+  /** Null if one of the sub-environments cannot say. */
+  override saveState(): SyncVectorEnvState | null {
+    const envs = this.envs.map((env) => env.saveState());
+    if (envs.includes(null)) return null;
+    return {
+      envs,
+      observations: this.#observations.map((observation) => observation ?? null),
+      terminations: [...this.#terminations],
+      truncations: [...this.#truncations],
+    };
+  }
+
+  override loadState({ envs, observations, terminations, truncations }: SyncVectorEnvState): void {
+    if (envs.length !== this.numEnvs) throw new RangeError(`${this} cannot load the state of ${envs.length}`);
+    this.envs.forEach((env, i) => {
+      env.loadState(envs[i]);
+      this.#observations[i] = observations[i] ?? undefined;
+    });
+    this.#terminations.set(terminations);
+    this.#truncations.set(truncations);
   }
 
   override render(): readonly unknown[] {

@@ -2,6 +2,7 @@
 
 import { type Generator, npRandom } from '../../random/index.ts';
 import type { EnvMetadata, Info, MaybePromise } from '../env.ts';
+import { EnvError } from '../errors.ts';
 import type { GraphInstance } from '../spaces/graph.ts';
 import type { Space } from '../spaces/space.ts';
 import type { EnvSpec } from '../spec.ts';
@@ -106,6 +107,16 @@ export abstract class VectorEnv<Observations = unknown, Actions = unknown> {
   /** The pictures of all sub-environments, in the form that `renderMode` names; null where there are none. */
   render(): readonly unknown[] | null {
     return null;
+  }
+
+  /** As `Env.saveState`, of all sub-environments. */
+  saveState(): unknown {
+    return null;
+  }
+
+  /** As `Env.loadState`, of all sub-environments. */
+  loadState(_state: unknown): void {
+    throw new EnvError(`${this} cannot load a state: it has no saveState and loadState of its own`);
   }
 
   /** Closes all sub-environments. A second call does nothing. */

@@ -62,4 +62,12 @@ export class VectorNormalizeObservation<V extends VectorEnv = VectorEnv> extends
   set state(state: RunningMeanStdState) {
     this.obsRms.state = state;
   }
+
+  protected override saveOwnState(): unknown {
+    return this.state;
+  }
+
+  protected override loadOwnState(state: RunningMeanStdState): void {
+    this.state = state;
+  }
 }

@@ -73,6 +73,14 @@ export class VectorNormalizeReward<V extends VectorEnv = VectorEnv> extends Vect
     this.#ended.set(state.ended);
   }
 
+  protected override saveOwnState(): unknown {
+    return this.state;
+  }
+
+  protected override loadOwnState(state: VectorNormalizeRewardState): void {
+    this.state = state;
+  }
+
   #scale(result: VectorStepResult<unknown>): VectorStepResult<unknown> {
     const [, rewards, terminations, truncations] = result;
     const resetsInOwnStep = this.metadata.autoresetMode !== 'same-step';

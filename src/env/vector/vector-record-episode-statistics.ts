@@ -1,8 +1,10 @@
 import type { Info } from '../env.ts';
 import { EnvError } from '../errors.ts';
 import {
+  type EpisodeStatisticsState,
   keepLatest,
   type RecordEpisodeStatisticsOptions,
+  refill,
   roundedSeconds,
 } from '../wrappers/record-episode-statistics.ts';
 import {
@@ -70,6 +72,30 @@ export class VectorRecordEpisodeStatistics<V extends VectorEnv = VectorEnv> exte
     const result = this.env.step(actions);
     const answer = Array.isArray(result) ? this.#add(result) : result.then((later) => this.#add(later));
     return answer as VectorAnswer<V, VectorStepResult<ObservationsOf<V>>>;
+  }
+
+  /** But for the time: seconds count on from when the state is loaded. */
+  protected override saveOwnState(): EpisodeStatisticsState & { readonly ended: readonly number[] } {
+    const { returnQueue, lengthQueue, timeQueue } = this;
+    const now = performance.now();
+    return {
+      queues: [[...returnQueue], [...lengthQueue], [...timeQueue]],
+      episodeCount: this.#episodeCount,
+      returns: [...this.#returns],
+      lengths: [...this.#lengths],
+      seconds: Array.from(this.#starts, (start) => (now - start) / 1000),
+      ended: [...this.#ended],
+    };
+  }
+
+  protected override loadOwnState(state: EpisodeStatisticsState & { readonly ended: readonly number[] }): void {
+    refill([this.returnQueue, this.lengthQueue, this.timeQueue], state.queues);
+    this.#episodeCount = state.episodeCount;
+    this.#returns.set(state.returns);
+    this.#lengths.set(state.lengths);
+    const now = performance.now();
+    this.#starts.set(state.seconds.map((seconds) => now - seconds * 1000));
+    this.#ended.set(state.ended);
   }
 
   #begin(i: number): void {

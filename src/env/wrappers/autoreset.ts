@@ -29,6 +29,14 @@ export class Autoreset<E extends Env = Env> extends Wrapper<E> {
     return answer as Answer<E, StepResult<ObservationOf<E>>>;
   }
 
+  protected override saveOwnState(): unknown {
+    return this.#ended;
+  }
+
+  protected override loadOwnState(ended: boolean): void {
+    this.#ended = ended;
+  }
+
   #begin([observation, info]: ResetResult<unknown>): StepResult<unknown> {
     this.#ended = false;
     return [observation, 0, false, false, info];

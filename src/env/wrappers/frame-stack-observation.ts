@@ -55,6 +55,21 @@ export class FrameStackObservation<E extends Env = Env> extends Wrapper<
     return answer as Answer<E, StepResult<Batch<ObservationOf<E>>>>;
   }
 
+  protected override saveOwnState(): unknown {
+    return { padding: this.#padding, latest: [...this.#latest] };
+  }
+
+  protected override loadOwnState({
+    padding,
+    latest,
+  }: {
+    readonly padding: unknown;
+    readonly latest: readonly unknown[];
+  }): void {
+    this.#padding = padding;
+    this.#latest = [...latest];
+  }
+
   #begin(result: ResetResult<unknown>): ResetResult<unknown> {
     if (this.#repeatsFirst) this.#padding = result[0];
     this.#latest = Array.from({ length: this.stackSize }, () => this.#padding);

@@ -50,4 +50,12 @@ export class NormalizeObservation<E extends Env = Env> extends ObservationWrappe
   set state(state: RunningMeanStdState) {
     this.obsRms.state = state;
   }
+
+  protected override saveOwnState(): unknown {
+    return this.state;
+  }
+
+  protected override loadOwnState(state: RunningMeanStdState): void {
+    this.state = state;
+  }
 }

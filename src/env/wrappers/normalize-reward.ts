@@ -53,6 +53,14 @@ export class NormalizeReward<E extends Env = Env> extends Wrapper<E> {
     this.#discountedReward = state.discountedReward;
   }
 
+  protected override saveOwnState(): unknown {
+    return this.state;
+  }
+
+  protected override loadOwnState(state: NormalizeRewardState): void {
+    this.state = state;
+  }
+
   #scale(result: StepResult<unknown>): StepResult<unknown> {
     this.#discountedReward = this.#discountedReward * this.#gamma * (result[2] ? 0 : 1) + result[1];
     if (this.updateRunningMean) this.returnRms.update([this.#discountedReward], 1);

@@ -34,6 +34,14 @@ export class OrderEnforcing<E extends Env = Env> extends Wrapper<E> {
     return this.env.reset(options) as Answer<E, ResetResult<ObservationOf<E>>>;
   }
 
+  protected override saveOwnState(): unknown {
+    return this.#hasReset;
+  }
+
+  protected override loadOwnState(hasReset: boolean): void {
+    this.#hasReset = hasReset;
+  }
+
   override render(): unknown {
     if (this.#enforceRender && !this.#hasReset) {
       throw new ResetNeeded(

@@ -20,6 +20,17 @@ export interface EpisodeStatistics {
   readonly t: number;
 }
 
+/** How the wrapper stands, of one environment or of many; plain data, for checkpoints. */
+export interface EpisodeStatisticsState {
+  /** Returns, lengths and seconds of the latest episodes. */
+  readonly queues: readonly (readonly number[])[];
+  readonly episodeCount: number;
+  /** Of the episodes that go on. */
+  readonly returns: readonly number[];
+  readonly lengths: readonly number[];
+  readonly seconds: readonly number[];
+}
+
 /** Puts {@link EpisodeStatistics} into `info.episode` of an episode's last step, and keeps those of the latest episodes. */
 export class RecordEpisodeStatistics<E extends Env = Env> extends Wrapper<E> {
   /** Returns of the latest episodes, oldest first. */
@@ -58,6 +69,26 @@ export class RecordEpisodeStatistics<E extends Env = Env> extends Wrapper<E> {
     return answer as Answer<E, StepResult<ObservationOf<E>>>;
   }
 
+  /** But for the time: seconds count on from when the state is loaded. */
+  protected override saveOwnState(): EpisodeStatisticsState {
+    const { returnQueue, lengthQueue, timeQueue } = this;
+    return {
+      queues: [[...returnQueue], [...lengthQueue], [...timeQueue]],
+      episodeCount: this.#episodeCount,
+      returns: [this.#return],
+      lengths: [this.#length],
+      seconds: [(performance.now() - this.#start) / 1000],
+    };
+  }
+
+  protected override loadOwnState({ queues, episodeCount, returns, lengths, seconds }: EpisodeStatisticsState): void {
+    refill([this.returnQueue, this.lengthQueue, this.timeQueue], queues);
+    this.#episodeCount = episodeCount;
+    this.#return = returns[0]!;
+    this.#length = lengths[0]!;
+    this.#start = performance.now() - seconds[0]! * 1000;
+  }
+
   #begin(result: ResetResult<unknown>): ResetResult<unknown> {
     this.#start = performance.now();
     this.#return = 0;
@@ -86,6 +117,11 @@ export class RecordEpisodeStatistics<E extends Env = Env> extends Wrapper<E> {
     this.#episodeCount++;
     this.#start = now;
   }
+}
+
+/** Puts saved values into queues. */
+export function refill(queues: readonly number[][], saved: readonly (readonly number[])[]): void {
+  queues.forEach((queue, i) => queue.splice(0, queue.length, ...saved[i]!));
 }
 
 /** Seconds, to the microsecond. */

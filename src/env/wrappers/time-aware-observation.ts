@@ -66,6 +66,14 @@ export class TimeAwareObservation<E extends Env = Env, Observation = Float32Arra
     return super.step(action);
   }
 
+  protected override saveOwnState(): unknown {
+    return this.#timesteps;
+  }
+
+  protected override loadOwnState(timesteps: number): void {
+    this.#timesteps = timesteps;
+  }
+
   override observation(observation: ObservationOf<E>): Observation {
     const time = this.#normalize
       ? Float32Array.of(this.#timesteps / this.maxTimesteps)

@@ -38,6 +38,14 @@ export class TimeLimit<E extends Env = Env> extends Wrapper<E> {
     return this.env.reset(options) as Answer<E, ResetResult<ObservationOf<E>>>;
   }
 
+  protected override saveOwnState(): unknown {
+    return this.#elapsedSteps;
+  }
+
+  protected override loadOwnState(elapsedSteps: number): void {
+    this.#elapsedSteps = elapsedSteps;
+  }
+
   protected override addToSpec(inner: EnvSpec): EnvSpec {
     return inner.with({ maxEpisodeSteps: this.maxEpisodeSteps });
   }
