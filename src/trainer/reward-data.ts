@@ -10,6 +10,7 @@ import {
   splitRecords,
   Tokenizer,
 } from '../lm/index.ts';
+import { LABEL_PADDING } from '../lm/datasets/preferences.ts';
 
 /** Texts to compare, as tokens. */
 export interface Comparison {
@@ -56,7 +57,7 @@ export async function readPreferenceSplit(source: PreferenceSource): Promise<Pre
     typeof source.labelTokenizer === 'string'
       ? await Tokenizer.fromPretrained(source.labelTokenizer)
       : (source.labelTokenizer ?? (tokenizer.eosTokenId === GPT2_END ? tokenizer : undefined));
-  const decode = labels && ((ids: readonly number[]) => labels.decode(ids, { skipSpecialTokens: true }));
+  const decode = labels && ((ids: readonly number[]) => labelText(labels, ids));
   const read = async (rows: string | readonly object[]): Promise<readonly PreferenceExample[]> => {
     const { examples, skipped } = await readPreferences(rows, { badRows, numSamples, decode });
     if (skipped.length > 0) {
@@ -68,6 +69,18 @@ export async function readPreferenceSplit(source: PreferenceSource): Promise<Pre
   const examples = await read(dataset);
   if (evalDataset !== undefined) return { train: examples, test: await read(evalDataset) };
   return testSize === undefined ? { train: examples, test: [] } : splitRecords(examples, { testSize, seed });
+}
+
+/** What a label's token ids say, without padding. @throws RangeError if they are not the tokenizer's */
+function labelText(tokenizer: Tokenizer, ids: readonly number[]): string {
+  const known = ids.filter((id) => id !== LABEL_PADDING || id < tokenizer.vocabSize);
+  const foreign = known.find((id) => id >= tokenizer.vocabSize);
+  if (foreign !== undefined) {
+    throw new RangeError(
+      `has the token id ${foreign}, but the tokenizer only ${tokenizer.vocabSize} tokens: give the one that made the labels, as labelTokenizer`,
+    );
+  }
+  return tokenizer.decode(known, { skipSpecialTokens: true });
 }
 
 /** The whole texts, or conversations, that an example compares. */

@@ -14,23 +14,26 @@ export type DatasetFormat = 'json' | 'jsonl' | 'csv' | 'tsv' | 'parquet';
 
 type Rows = AsyncGenerator<DataRecord>;
 
-/** Reads a file's rows, by format. */
-export const readers: Readonly<Record<DatasetFormat, (file: string) => Rows>> = {
+/** Is told of a row that cannot be read, which is then left out; or throws, which ends the reading. */
+export type OnBadRow = (error: DatasetError) => void;
+
+/** Reads a file's rows, by format. A file that is broken as a whole is an error in any case. */
+export const readers: Readonly<Record<DatasetFormat, (file: string, onBadRow: OnBadRow) => Rows>> = {
   json: readJson,
   jsonl: readJsonLines,
-  csv: (file) => readSeparated(file, ','),
-  tsv: (file) => readSeparated(file, '\t'),
+  csv: (file, onBadRow) => readSeparated(file, ',', onBadRow),
+  tsv: (file, onBadRow) => readSeparated(file, '\t', onBadRow),
   parquet: readParquet,
 };
 
 /** A list of objects, an object with such a list under `data`, or, as some sets have it, one object a line. */
-async function* readJson(file: string): Rows {
+async function* readJson(file: string, onBadRow: OnBadRow): Rows {
   const text = decodeUtf8(await readFile(file), file);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    if (isObject(parsed(text.trimStart().split('\n', 1)[0] ?? ''))) return yield* readJsonLines(file);
+    if (isObject(parsed(text.trimStart().split('\n', 1)[0] ?? ''))) return yield* readJsonLines(file, onBadRow);
     throw new DatasetError(`${file}, line ${lineOfError(error, text)}: is no JSON: ${(error as Error).message}`, {
       cause: error,
     });
@@ -40,11 +43,11 @@ async function* readJson(file: string): Rows {
     throw new DatasetError(`${file}: should hold a list of objects, or an object with such a list under 'data'`);
   }
   const lines = elementLines(text, Array.isArray(value) ? undefined : 'data');
-  for (const [i, element] of list.entries()) yield rowOf(element, file, `line ${lines[i]}`);
+  for (const [i, element] of list.entries()) yield* rowOf(element, file, `line ${lines[i]}`, onBadRow);
 }
 
 /** One object a line. Blank lines count, and hold nothing. */
-async function* readJsonLines(file: string): Rows {
+async function* readJsonLines(file: string, onBadRow: OnBadRow): Rows {
   let line = 0;
   for await (const text of linesOf(file)) {
     line++;
@@ -54,20 +57,23 @@ async function* readJsonLines(file: string): Rows {
       value = JSON.parse(text);
     } catch (error) {
       const problem = `is no JSON: ${(error as Error).message}`;
-      throw new DatasetError(`${file}, line ${line}: ${problem}`, { cause: error });
+      onBadRow(new DatasetError(`${file}, line ${line}: ${problem}`, { cause: error }));
+      continue;
     }
-    yield rowOf(value, file, `line ${line}`);
+    yield* rowOf(value, file, `line ${line}`, onBadRow);
   }
 }
 
 /** The first line has the names of the columns. */
-async function* readSeparated(file: string, delimiter: string): Rows {
+async function* readSeparated(file: string, delimiter: string, onBadRow: OnBadRow): Rows {
   const parser = createReadStream(file).pipe(
     parse({
       delimiter,
       bom: true,
       info: true,
       skip_empty_lines: true,
+      // Rows with too few or too many values come with what is wrong with them.
+      relax_column_count: true,
       columns: (names: string[]) => columnsOf(names, file),
     }),
   );
@@ -75,11 +81,14 @@ async function* readSeparated(file: string, delimiter: string): Rows {
   try {
     for await (const { record, info } of parser as AsyncIterable<{
       readonly record: Record<string, string>;
-      readonly info: { readonly lines: number };
+      readonly info: { readonly lines: number; readonly error?: Error };
     }>) {
       // The parser tells where a row ends; a row may span lines.
-      yield { fields: record, file, position: `line ${before + 1}` };
+      const position = `line ${before + 1}`;
       before = info.lines;
+      const { error } = info;
+      if (error === undefined) yield { fields: record, file, position };
+      else onBadRow(new DatasetError(`${file}, ${position}: ${error.message}`, { cause: error }));
     }
   } catch (error) {
     if (error instanceof DatasetError) throw error;
@@ -135,11 +144,13 @@ async function* linesOf(file: string): AsyncGenerator<string> {
   if (rest !== '') yield rest;
 }
 
-function rowOf(value: unknown, file: string, position: string): DataRecord {
-  if (isObject(value)) return { fields: value, file, position };
-  throw new DatasetError(
-    `${file}, ${position}: should be an object with named fields, but is ${JSON.stringify(value)?.slice(0, 60)}`,
-  );
+/** The row that a value is, or none. */
+function* rowOf(value: unknown, file: string, position: string, onBadRow: OnBadRow): Generator<DataRecord> {
+  if (isObject(value)) yield { fields: value, file, position };
+  else {
+    const found = JSON.stringify(value)?.slice(0, 60);
+    onBadRow(new DatasetError(`${file}, ${position}: should be an object with named fields, but is ${found}`));
+  }
 }
 
 function columnsOf(names: string[], file: string): string[] {

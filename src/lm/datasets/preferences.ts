@@ -23,12 +23,16 @@ export interface PreferenceExample {
   readonly margin: number;
 }
 
+/** What fills the texts of OpenAI's labels up to one length. GPT-2's tokens end at 50256. */
+export const LABEL_PADDING = 50_259;
+
 /** How rows are read. */
 export interface PreferenceOptions {
   /** How many candidates every row must have. Default: two or more. */
   readonly numSamples?: number | undefined;
   /**
-   * Makes text of token ids, as in OpenAI's labels, which are GPT-2's. Padding (50259 there) is beyond its vocabulary and left out.
+   * Makes text of token ids, as in OpenAI's labels, which are GPT-2's. Padding ({@link LABEL_PADDING} there) must be left out. What it
+   * throws is told with the row and the field, as the end of a sentence.
    */
   readonly decode?: ((ids: readonly number[]) => string) | undefined;
 }
@@ -137,7 +141,13 @@ function textOf(
   const isIds = value.every((id) => Number.isInteger(id) && (id as number) >= 0);
   if (!isIds) return messageList(record, name, value);
   if (value.length === 0) return '';
-  if (decode !== undefined) return decode(value as number[]);
+  if (decode !== undefined) {
+    try {
+      return decode(value as number[]);
+    } catch (error) {
+      throw recordError(record, `${name} ${(error as Error).message}`);
+    }
+  }
   throw recordError(
     record,
     `${name} is a list of token ids: give the tokenizer that made them, as labelTokenizer (for OpenAI's labels that of GPT-2)`,

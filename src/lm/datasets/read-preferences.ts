@@ -2,10 +2,10 @@
 
 import { DatasetError } from './dataset-error.ts';
 import { type PreferenceExample, preferenceExample, type PreferenceOptions } from './preferences.ts';
-import { type ReadOptions, recordsOf } from './read-records.ts';
+import { type ReadOptions, recordsOf, streamRecords } from './read-records.ts';
 
 /** Options of {@link readPreferences}. */
-export interface ReadPreferencesOptions extends PreferenceOptions, ReadOptions {
+export interface ReadPreferencesOptions extends PreferenceOptions, Omit<ReadOptions, 'onBadRow'> {
   /** Whether a row that cannot be used is an error, or left out. Default throw. */
   readonly badRows?: 'throw' | 'skip' | undefined;
 }
@@ -30,14 +30,22 @@ export async function readPreferences(
   let { numSamples } = options;
   const examples: PreferenceExample[] = [];
   const skipped: string[] = [];
-  for (const record of await recordsOf(source, 'dataset', options)) {
+  const onBadRow = (error: DatasetError): void => {
+    if (badRows === 'throw') throw error;
+    skipped.push(error.message);
+  };
+  const records =
+    typeof source === 'string'
+      ? streamRecords(source, { ...options, onBadRow })
+      : await recordsOf(source, 'dataset', options);
+  for await (const record of records) {
     try {
       const example = preferenceExample(record, { ...options, numSamples });
       if ('sample0' in record.fields) numSamples ??= example.candidates.length;
       examples.push(example);
     } catch (error) {
-      if (badRows === 'throw' || !(error instanceof DatasetError)) throw error;
-      skipped.push(error.message);
+      if (!(error instanceof DatasetError)) throw error;
+      onBadRow(error);
     }
   }
   if (examples.length === 0) throw new DatasetError(`all ${skipped.length} rows are bad, the first: ${skipped[0]}`);

@@ -3,7 +3,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { DatasetError } from './dataset-error.ts';
-import { type DatasetFormat, readers } from './formats.ts';
+import { type DatasetFormat, type OnBadRow, readers } from './formats.ts';
 import { type DataRecord, recordError } from './record.ts';
 
 /** What to read, and how. */
@@ -17,6 +17,11 @@ export interface ReadOptions {
   readonly split?: string;
   /** Names for fields: `{ prompt: 'question' }` calls `question` `prompt`. Others keep their names. */
   readonly fields?: Readonly<Record<string, string>>;
+  /**
+   * Is told of each row that cannot be read, with file and line, such as a line that is no JSON; the row is left out. Default: it ends
+   * the reading.
+   */
+  readonly onBadRow?: OnBadRow | undefined;
 }
 
 const FORMATS: Readonly<Record<string, DatasetFormat>> = {
@@ -60,7 +65,12 @@ export async function* streamRecords(path: string, options: ReadOptions = {}): A
   const files = await filesOf(path, options);
   for (const { file, format } of files) {
     let empty = true;
-    for await (const record of readers[format](file)) {
+    const onBadRow = (error: DatasetError): void => {
+      empty = false;
+      if (options.onBadRow === undefined) throw error;
+      options.onBadRow(error);
+    };
+    for await (const record of readers[format](file, onBadRow)) {
       empty = false;
       yield renamed(record, options.fields);
     }

@@ -129,6 +129,34 @@ describe('a file', () => {
     expect(skipped[1]).toContain('has 1 samples');
   });
 
+  it.each([
+    [
+      'jsonl',
+      [JSON.stringify(rows[0]), '{ "query": "d", ', '[1]', '', JSON.stringify(rows[3])].join('\n'),
+      ['line 2: is no JSON', 'line 3: should be an object with named fields, but is [1]'],
+    ],
+    [
+      'json',
+      JSON.stringify([rows[0], 'text', rows[1], rows[3]], null, 1),
+      ['line 8: should be an object with named fields, but is "text"', 'line 9: best is 2'],
+    ],
+    ['csv', 'chosen,rejected\na,b\nc\nd,e\n', ['line 3: Invalid Record Length']],
+  ])('of %s: rows that cannot be read are named by line, or skipped', async (format, text, problems) => {
+    const path = write(`broken.${format}`, text);
+    await expect(readPreferences(path)).rejects.toThrow(`${path}, ${problems[0]}`);
+    const { examples, skipped } = await readPreferences(path, { badRows: 'skip' });
+    expect(examples).toHaveLength(2);
+    expect(skipped).toHaveLength(problems.length);
+    problems.forEach((problem, i) => expect(skipped[i]).toContain(`${path}, ${problem}`));
+  });
+
+  it('of nothing but broken lines is an error that names the first', async () => {
+    const path = write('all-broken.jsonl', '{\n[\n');
+    await expect(readPreferences(path, { badRows: 'skip' })).rejects.toThrow(
+      `all 2 rows are bad, the first: ${path}, line 1: is no JSON`,
+    );
+  });
+
   it('of Parquet, with lists of tokens', async () => {
     const columnData = [
       { name: 'query', data: [[1, 2], [3]], type: 'JSON' as const },
