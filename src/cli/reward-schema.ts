@@ -25,6 +25,7 @@ export const rewardOptions = {
   ...preferenceOptions,
   rewardModelPath: text.optional(),
   train: z.enum(['head', 'lora', 'full'], { error: "'head', 'lora' or 'full'" }).optional(),
+  mergeAdapters: flag.optional(),
   centerRewardsCoefficient: nonNegative.optional(),
   patience: positiveInteger.nullable().optional(),
   threshold: nonNegative.optional(),

@@ -1,16 +1,18 @@
 // Low-rank adaptation: a frozen weight W is joined by B A, two thin matrices that alone are trained. Hu et al. 2021, arXiv
 // 2106.09685. Files are those of Python's PEFT library, so that either side opens what the other saves.
 
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { constant, Dropout, Linear, Module, SafetensorsFile, writeSafetensorsFile } from '../nn/index.ts';
+import { constant, Dropout, Linear, Module, Parameter, SafetensorsFile, writeSafetensorsFile } from '../nn/index.ts';
 import { defaultRng, type Generator } from '../random/index.ts';
 import { assign, compile } from '../runtime/index.ts';
 import { sameShape, showShape, type Tensor } from '../tensor/index.ts';
 import { ModelError, type ModelType } from './models/config.ts';
 import type { PretrainedModel } from './models/pretrained-model.ts';
 import { SequenceClassifier } from './models/sequence-classifier.ts';
+import { isShared } from './shared-weights.ts';
 
 /** What adapters look like. */
 export interface LoraConfig {
@@ -165,18 +167,23 @@ export function withoutAdapters<T>(model: PretrainedModel, trace: () => T): T {
   }
 }
 
-/** Adds the adapters to the weights and removes them. No parameter is frozen afterwards. Compile programs anew. */
+/**
+ * Adds the adapters to the weights and removes them. No parameter of its own is frozen afterwards. Weights that the model shares with others stay
+ * as they are for those: what is added to them goes into memory of its own. Compile programs anew.
+ */
 export function mergeLora(model: PretrainedModel): void {
   for (const { owner, key, module } of adapters(model)) {
     const { weight, lora_A, lora_B, scaling, base } = module;
+    const merged = isShared(weight) ? new Parameter(weight.shape) : weight;
     const merge = compile(() => [
-      assign(weight.storage, lora_B.weight.matmul(lora_A.weight, { alpha: scaling }).add(weight)),
+      assign(merged.storage, lora_B.weight.matmul(lora_A.weight, { alpha: scaling }).add(weight)),
     ]);
     merge();
     merge.dispose();
+    (base as { weight: Parameter }).weight = merged;
     owner[key] = base;
   }
-  model.unfreeze();
+  for (const parameter of model.parameters()) if (!isShared(parameter)) parameter.frozen = false;
 }
 
 const CONFIG = 'adapter_config.json';
@@ -184,16 +191,23 @@ const WEIGHTS = 'adapter_model.safetensors';
 /** PEFT's wrappers around the model, by which its names begin. */
 const PREFIX = 'base_model.model.';
 
+/** Options of {@link saveLora}. */
+export interface SaveLoraOptions {
+  /** The name or folder of the model to which the adapters belong, for whoever loads them. */
+  readonly baseModel?: string | undefined;
+  /** Free text by key for the file of weights, which PEFT passes over. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
  * Saves the adapters alone, as PEFT does: adapter_config.json and adapter_model.safetensors.
  *
- * @param options.baseModel the name or folder of the model to which the adapters belong, for whoever loads them.
  * @throws ModelError if there are none.
  */
 export async function saveLora(
   model: PretrainedModel,
   folder: string,
-  { baseModel }: { readonly baseModel?: string | undefined } = {},
+  { baseModel, metadata }: SaveLoraOptions = {},
 ): Promise<void> {
   const all = adapters(model);
   const first = all[0]?.module;
@@ -222,7 +236,7 @@ export async function saveLora(
   const tensors = saved.map(([name, { shape, storage }]) => {
     return [PREFIX + name, { shape, dtype: 'F32' as const, data: () => storage.data }] as const;
   });
-  await writeSafetensorsFile(join(folder, WEIGHTS), new Map(tensors), { format: 'pt' });
+  await writeSafetensorsFile(join(folder, WEIGHTS), new Map(tensors), { ...metadata, format: 'pt' });
 }
 
 function isSaved(model: PretrainedModel, name: string): boolean {
@@ -234,6 +248,7 @@ const off = z.union([z.null(), z.literal(false)]);
 
 const savedConfig = z.object({
   peft_type: z.literal('LORA'),
+  base_model_name_or_path: z.string().nullish(),
   r: z.int().positive(),
   lora_alpha: z.number(),
   lora_dropout: z.number().min(0).lt(1).default(0),
@@ -293,6 +308,19 @@ export async function loadLora(model: PretrainedModel, folder: string): Promise<
   } finally {
     await file.close();
   }
+}
+
+/** Whether `folder` holds adapters, not a whole model. */
+export function isAdapterFolder(folder: string): boolean {
+  return existsSync(join(folder, CONFIG));
+}
+
+/** What {@link saveLora} wrote beside the weights: which model they belong to, and the file's metadata. @throws as {@link loadLora} */
+export async function readLoraFacts(folder: string): Promise<SaveLoraOptions> {
+  const { base_model_name_or_path: baseModel } = await readAdapterConfig(folder);
+  const file = await SafetensorsFile.open(join(folder, WEIGHTS));
+  await file.close();
+  return { baseModel: baseModel ?? undefined, metadata: file.metadata };
 }
 
 async function readAdapterConfig(folder: string): Promise<z.infer<typeof savedConfig>> {

@@ -18,6 +18,7 @@ import { type ModelConfig, ModelError, type RawConfig, readConfig } from './mode
 import { checkSize, checkSizeAgainst } from './models/parameter-count.ts';
 import type { PretrainedModel } from './models/pretrained-model.ts';
 import type { SequenceClassifier } from './models/sequence-classifier.ts';
+import { shareParameters } from './shared-weights.ts';
 
 /** Options of {@link fromConfig}. */
 export interface FromConfigOptions {
@@ -97,17 +98,23 @@ function drawHead({ score, config }: SequenceClassifier, { seed }: ClassifierOpt
 }
 
 /**
- * A classifier with a copy of a language model's Transformer and a fresh head.
+ * A classifier with a language model's Transformer and a fresh head.
  *
- * @throws ModelError if the model has adapters
+ * @param options.shareWeights whether it reads the language model's own weights, without its adapters, instead of a copy. Whatever trains
+ *   these would change both, so give each adapters of its own ({@link applyLora}). Default false.
+ * @throws ModelError if a model to be copied has adapters
  */
-export function classifierFromCausalLM(model: CausalLM, options: ClassifierOptions = {}): SequenceClassifier {
-  if ([...model.namedParameters().keys()].some((name) => /\.lora_[AB]\./.test(name))) {
+export function classifierFromCausalLM(
+  model: CausalLM,
+  { shareWeights = false, ...options }: ClassifierOptions & { readonly shareWeights?: boolean | undefined } = {},
+): SequenceClassifier {
+  if (!shareWeights && [...model.namedParameters().keys()].some((name) => /\.lora_[AB]\./.test(name))) {
     throw new ModelError('this model has adapters: merge them first (mergeLora)');
   }
   const config = readConfig(withLabels(model.config.raw, options));
   const classifier = uninitialized(() => createClassifier(config, defaultRng(0)));
-  classifier.loadStateDict(model.stateDict(), { strict: false });
+  if (shareWeights) shareParameters(classifier, model);
+  else classifier.loadStateDict(model.stateDict(), { strict: false });
   drawHead(classifier, options);
   return classifier;
 }

@@ -5,9 +5,17 @@ import type { Tensor } from '../tensor/index.ts';
 import type { ChatMessage } from './chat.ts';
 import type { DownloadOptions } from './hub.ts';
 import { overLengths, type RowModel } from './length-batches.ts';
+import { hasAdapters, isAdapterFolder, loadLora, readLoraFacts, saveLora } from './lora.ts';
+import type { CausalLM } from './models/causal-lm.ts';
 import { ModelError } from './models/config.ts';
 import type { SequenceClassifier } from './models/sequence-classifier.ts';
-import { classifierFromPretrained, modelFolder, type SaveOptions, savePretrained } from './pretrained.ts';
+import {
+  classifierFromCausalLM,
+  classifierFromPretrained,
+  modelFolder,
+  type SaveOptions,
+  savePretrained,
+} from './pretrained.ts';
 import { Tokenizer } from './tokenizer.ts';
 
 /** What can be scored: a text, a conversation, or token ids. */
@@ -39,6 +47,21 @@ const LAST_NORM_BIAS = 'transformer.ln_f.bias';
 /** The key of config.json for a bias that no weight holds. */
 const BIAS_KEY = 'reward_bias';
 
+/** Options of {@link RewardModel.fromPretrained}. */
+export interface OpenRewardOptions extends RewardModelOptions, DownloadOptions {
+  /**
+   * For a folder of adapters: the language model that they belong to, whose weights are then shared, not copied; its own adapters do not
+   * take part. Default: the model that adapter_config.json names, opened anew.
+   */
+  readonly base?: CausalLM | undefined;
+}
+
+/** Options of {@link RewardModel.savePretrained}. */
+export interface SaveRewardOptions extends Pick<SaveOptions, 'dtype' | 'maxShardBytes'> {
+  /** Of adapters: the name or folder of the model that they belong to, for whoever opens them. */
+  readonly baseModel?: string | undefined;
+}
+
 /**
  * A sequence classifier of one label with its tokenizer.
  *
@@ -62,15 +85,23 @@ export class RewardModel {
 
   /**
    * Opens the folder of an `AutoModelForSequenceClassification` with one label and its tokenizer, or a model of the Hugging Face
-   * Hub by its name.
+   * Hub by its name; or a folder of adapters and a head, as {@link savePretrained} and PEFT save them.
    *
    * @throws ModelError if the model has another head or none, or belongs to another tokenizer; else as `fromPretrained`
    */
   static async fromPretrained(
     source: string,
-    { bias, batchSize, truncationSide, ...download }: RewardModelOptions & DownloadOptions = {},
+    { base, bias, batchSize, truncationSide, ...download }: OpenRewardOptions = {},
   ): Promise<RewardModel> {
     const folder = await modelFolder(source, download);
+    if (isAdapterFolder(folder)) {
+      const { model, bias: saved } = await openAdapters(folder, base);
+      const tokenizer = await Tokenizer.fromPretrained(folder);
+      return new RewardModel(model, tokenizer, { bias: bias ?? saved, batchSize, truncationSide });
+    }
+    if (base !== undefined) {
+      throw new ModelError(`'${folder}' holds a whole model, no adapters (adapter_config.json): leave base out`);
+    }
     const model = await classifierFromPretrained(folder, { freshHead: false });
     const tokenizer = await Tokenizer.fromPretrained(folder);
     return new RewardModel(model, tokenizer, { bias, batchSize, truncationSide });
@@ -79,7 +110,7 @@ export class RewardModel {
   /** @throws ModelError if the model's head is not of one label, or the tokenizer has tokens that the model lacks */
   constructor(model: SequenceClassifier, tokenizer: Tokenizer, options: RewardModelOptions = {}) {
     const { config } = model;
-    const { bias = biasOf(config.raw), batchSize = 16, truncationSide } = options;
+    const { bias = biasOf(config.raw[BIAS_KEY], 'config.json'), batchSize = 16, truncationSide } = options;
     if (config.numLabels !== 1) {
       throw new ModelError(
         `this model gives a text ${config.numLabels} scores (num_labels), but a reward is one number: open it with ` +
@@ -169,8 +200,15 @@ export class RewardModel {
    * The heads of transformers have no bias. Where the last norm has one (GPT-2), the part of it that the head sees is raised by
    * {@link bias}; that changes this score and nothing else. Where it has none (Llama, Qwen 2), config.json has the bias as
    * `reward_bias`: Python's scores are lower by this constant, and this class adds it again.
+   *
+   * Of a model with adapters these and the head alone are saved, as PEFT does, with the bias in the metadata of the file of weights.
    */
-  async savePretrained(folder: string, options: Pick<SaveOptions, 'dtype' | 'maxShardBytes'> = {}): Promise<void> {
+  async savePretrained(folder: string, { baseModel, ...options }: SaveRewardOptions = {}): Promise<void> {
+    if (hasAdapters(this.model)) {
+      await saveLora(this.model, folder, { baseModel, metadata: { [BIAS_KEY]: String(this.#bias) } });
+      await this.tokenizer.save(folder);
+      return;
+    }
     const raised = this.#raisedNorm();
     const config = { pad_token_id: this.padTokenId, [BIAS_KEY]: raised === undefined ? this.#bias : 0 };
     const replace = raised === undefined ? undefined : new Map([[LAST_NORM_BIAS, raised]]);
@@ -214,12 +252,28 @@ export class RewardModel {
   }
 }
 
+/** The classifier of a folder of adapters, and what is added to its scores. */
+async function openAdapters(folder: string, base: CausalLM | undefined) {
+  const { baseModel, metadata } = await readLoraFacts(folder);
+  let model: SequenceClassifier;
+  if (base !== undefined) model = classifierFromCausalLM(base, { numLabels: 1, shareWeights: true });
+  else if (baseModel !== undefined) model = await classifierFromPretrained(baseModel, { numLabels: 1 });
+  else {
+    throw new ModelError(
+      `'${folder}' holds adapters, and its adapter_config.json does not say of which model: give it as base`,
+    );
+  }
+  await loadLora(model, folder);
+  const saved = metadata?.[BIAS_KEY];
+  return { model, bias: biasOf(saved === undefined ? 0 : Number(saved), `${folder}, metadata`) };
+}
+
 function isConversation(input: readonly ChatMessage[] | ArrayLike<number>): input is readonly ChatMessage[] {
   return typeof input[0] === 'object';
 }
 
-function biasOf(config: Readonly<Record<string, unknown>>): number {
-  const bias = config[BIAS_KEY] ?? 0;
-  if (typeof bias === 'number') return bias;
-  throw new ModelError(`config.json: ${BIAS_KEY} is ${JSON.stringify(bias)}, but must be a number`);
+function biasOf(saved: unknown, where: string): number {
+  const bias = saved ?? 0;
+  if (typeof bias === 'number' && Number.isFinite(bias)) return bias;
+  throw new ModelError(`${where}: ${BIAS_KEY} is ${JSON.stringify(saved)}, but must be a number`);
 }

@@ -3,6 +3,8 @@
 // all positions in one pass.
 
 import type { Env } from '../env/index.ts';
+import type { PlayingPolicy } from '../env/text/index.ts';
+import type { CausalLM } from '../lm/models/index.ts';
 import { Module, type Parameter } from '../nn/index.ts';
 import { compile, type Compiled, defaultThreads } from '../runtime/index.ts';
 import type { Tensor, TensorData } from '../tensor/index.ts';
@@ -50,7 +52,7 @@ export interface TokenPolicyOptions {
 const LENGTH_STEP = 8;
 
 /** For environments of tokens: a language model that writes, and one that says what a text so far is worth. */
-export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> {
+export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>, PlayingPolicy {
   readonly actor: LMActorNetwork;
   readonly critic: LMCriticNetwork | undefined;
   readonly temperature: number;
@@ -81,6 +83,16 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
     this.#values = compile((ids: Tensor) => this.#critic().forward(ids), { threads });
   }
 
+  /** The actor's. */
+  get model(): CausalLM {
+    return this.actor.model;
+  }
+
+  /** The weights that are trained, the critic's too. */
+  get trained(): Parameter[] {
+    return this.parameters().filter(({ frozen }) => !frozen);
+  }
+
   actorParameters(): readonly Parameter[] {
     return this.actor.parameters();
   }
@@ -103,8 +115,7 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout> 
 
   /** @throws EnvError for environments that do not go together, or cannot judge this policy */
   judge(envs: readonly Env[]): RolloutJudge<TokenRollout> | null {
-    const { actor, temperature, numTokens } = this;
-    return judgeOf(envs, { model: actor.model, temperature, numTokens });
+    return judgeOf(envs, this);
   }
 
   /** Whole sequences. */

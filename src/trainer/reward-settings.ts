@@ -8,6 +8,7 @@ import type { TrainRewardOptions } from './reward.ts';
 /** Options as the run uses them. */
 export interface RewardSettings extends ExampleSettings {
   readonly train: 'head' | 'lora' | 'full';
+  readonly mergeAdapters: boolean;
   readonly centerRewardsCoefficient: number;
   readonly patience: number | null;
   readonly threshold: number;
@@ -49,9 +50,15 @@ export function resolveRewardOptions(
   if (!Number.isInteger(normalizeSamples) || normalizeSamples < 2) {
     throw new RangeError(`normalizeSamples is ${normalizeSamples}, but must be a whole number of 2 or more`);
   }
+  const train = options.train ?? (options.lora === undefined ? 'head' : 'lora');
+  const { mergeAdapters = true } = options;
+  if (!mergeAdapters && train !== 'lora') {
+    throw new TypeError(`mergeAdapters is false, but there are no adapters to keep: train is '${train}', not 'lora'`);
+  }
   return {
     ...common,
-    train: options.train ?? (options.lora === undefined ? 'head' : 'lora'),
+    train,
+    mergeAdapters,
     centerRewardsCoefficient,
     patience,
     threshold,

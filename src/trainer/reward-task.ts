@@ -2,8 +2,7 @@
 
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { mergeLora, LoraLinear, RewardModel } from '../lm/index.ts';
-import { saveModel } from './training-files.ts';
+import { hasAdapters, mergeLora, type RewardModel } from '../lm/index.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
 import type { TrainRewardOptions } from './reward.ts';
@@ -96,24 +95,27 @@ export class RewardTask implements ExampleTask<Comparison> {
   }
 
   async saveModel(folder: string): Promise<void> {
-    if (this.#settings.train === 'lora') await saveModel(this.model, this.#reward.tokenizer, folder);
-    else await this.#reward.savePretrained(folder);
+    await this.#save(folder);
   }
 
-  /** Adds adapters to the weights, normalises the rewards, and saves the model. */
+  /** Adds adapters to the weights, unless they are to be kept, normalises the rewards, and saves the model. */
   async finish(directory: string | null): Promise<object> {
-    if (this.model.modules().some((module) => module instanceof LoraLinear)) {
+    const { mergeAdapters, normalizeAfter } = this.#settings;
+    if (mergeAdapters && hasAdapters(this.model)) {
       mergeLora(this.model);
       this.#reward.dispose();
     }
-    this.model.unfreeze();
-    const { normalizeAfter } = this.#settings;
+    if (mergeAdapters) this.model.unfreeze();
     if (normalizeAfter) await this.#reward.normalize(referenceSample(this.rows, this.#settings));
     if (this.dryRun) return {};
     this.modelPath =
       this.#options.rewardModelPath ?? join(directory ?? 'models', directory === null ? 'reward' : 'model');
-    await this.#reward.savePretrained(this.modelPath);
+    await this.#save(this.modelPath);
     return { rewardModel: this.modelPath };
+  }
+
+  async #save(folder: string): Promise<void> {
+    await this.#reward.savePretrained(folder, { baseModel: this.#options.modelName });
   }
 
   dispose(): void {

@@ -25,7 +25,7 @@ export interface TrainRewardOptions extends ExampleOptions {
    * model to go on with. Or give `model` and `tokenizer`.
    */
   readonly modelName?: string | undefined;
-  /** A language model, of which a copy is trained, or a classifier of one label, trained in place. */
+  /** A language model, of which a copy is trained (but see `mergeAdapters`), or a classifier of one label, trained in place. */
   readonly model?: CausalLM | SequenceClassifier | undefined;
   readonly tokenizer?: Tokenizer | undefined;
   /**
@@ -47,8 +47,13 @@ export interface TrainRewardOptions extends ExampleOptions {
    * if `lora` is given.
    */
   readonly train?: 'head' | 'lora' | 'full' | undefined;
-  /** What the adapters look like. They are added to the weights in the end. */
+  /** What the adapters look like. */
   readonly lora?: LoraConfig | undefined;
+  /**
+   * Whether adapters are added to the weights in the end. If not, they and the head are all that is saved, as PEFT does, and a language
+   * model given as `model` is not copied: the reward model shares its weights, which are frozen for both. Default true.
+   */
+  readonly mergeAdapters?: boolean | undefined;
   /** Share (below 1) or number of rows to keep back and evaluate on; 0 for none. Default 0.2, if there is no `evalDataset`. */
   readonly testSize?: number | undefined;
   /** Comparisons computed at once. Default 32. */
@@ -144,7 +149,8 @@ export async function trainReward(options: TrainRewardOptions): Promise<RewardRe
 }
 
 /** The model to train, with a head of one label. */
-async function openModel({ modelName, model, tokenizer, seed = 42 }: TrainRewardOptions): Promise<RewardModel> {
+async function openModel(options: TrainRewardOptions): Promise<RewardModel> {
+  const { modelName, model, tokenizer, seed = 42, mergeAdapters = true } = options;
   if (modelName !== undefined) {
     if (model !== undefined) throw new TypeError('give modelName or model, not both');
     const folder = await modelFolder(modelName);
@@ -153,7 +159,10 @@ async function openModel({ modelName, model, tokenizer, seed = 42 }: TrainReward
   }
   if (model === undefined || tokenizer === undefined) throw new TypeError('give modelName, or model and tokenizer');
   if (!(model instanceof CausalLM)) return new RewardModel(model, tokenizer);
-  return new RewardModel(classifierFromCausalLM(model, { numLabels: 1, seed }), tokenizer);
+  return new RewardModel(
+    classifierFromCausalLM(model, { numLabels: 1, seed, shareWeights: !mergeAdapters }),
+    tokenizer,
+  );
 }
 
 /** Freezes what is not trained. */

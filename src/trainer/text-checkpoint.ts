@@ -8,7 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { savePretrained, SequenceClassifier, Tokenizer } from '../lm/index.ts';
+import { SequenceClassifier, Tokenizer } from '../lm/index.ts';
 import { writeSafetensors } from '../nn/index.ts';
 import type { TokenPolicy } from '../rl/index.ts';
 import { fillDirectory } from './atomic-directory.ts';
@@ -71,7 +71,7 @@ export async function writeTextCheckpoint(path: string, checkpoint: TextCheckpoi
 async function writeCritic({ actor, critic }: TokenPolicy, folder: string): Promise<void> {
   if (critic === undefined) return;
   if (critic.model instanceof SequenceClassifier) {
-    await savePretrained(critic.model, join(folder, 'critic'));
+    await saveModel(critic.model, undefined, join(folder, 'critic'));
     return;
   }
   // A trunk that the actor's model shares stands in its own file already.

@@ -185,19 +185,15 @@ function fitToModel({ envs }: SingleEnvironments, { model }: LMActorNetwork): nu
 }
 
 /** @throws TypeError or EnvError for a reference that nothing asks, or that is needed and cannot be */
-function referenceFor(
-  { reference }: TrainTextOptions,
-  algorithm: TextAlgorithm,
-  { actor, temperature, numTokens }: TokenPolicy,
-): Reference {
+function referenceFor({ reference }: TrainTextOptions, algorithm: TextAlgorithm, policy: TokenPolicy): Reference {
   const compares = klCoefOf(algorithm) !== 0;
   if (reference !== undefined && compares !== (reference !== null)) {
     throw new TypeError(
       "a reference is for an algorithm with a klCoef, such as { name: 'grpo', klCoef: 0.04 }, which needs one",
     );
   }
-  const chosen = new Reference(compares ? (reference ?? 'initial') : null, { numTokens });
-  if (compares) chosen.connect({ model: actor.model, temperature, numTokens });
+  const chosen = new Reference(compares ? (reference ?? 'initial') : null, policy);
+  if (compares) chosen.connect(policy);
   return chosen;
 }
 

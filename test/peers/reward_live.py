@@ -2,14 +2,16 @@
 
     python test/peers/reward_live.py [--rounds 2] [--first-seed N]
 
-Needs torch and transformers (requirements.txt); run from the root of the repository. We make a reward model, normalise its scores and
+Needs torch, transformers and peft (requirements.txt); run from the root of the repository. We make a reward model, normalise its scores and
 save it; Python opens the folder, tokenizes the texts with its tokenizer and must find the same scores, in batches and one by one. Then
 Python saves it, and we open that. Scores must be equal to the tolerance below, relative to the largest. GPT-2's scores are those of the
-model as it is; Llama's and Qwen 2's, whose last norms have no bias, those plus config.json's reward_bias. Prints one line a case, and
+model as it is; Llama's and Qwen 2's, whose last norms have no bias, those plus config.json's reward_bias. Then the same with adapters and
+a head over a language model's own weights, which PEFT opens and saves; their bias is in the metadata of their file. Prints one line a case, and
 last `N passed, N failed`.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -23,12 +25,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from peft import PeftModel  # noqa: E402
+from safetensors import safe_open  # noqa: E402
 from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: E402
 
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 TOLERANCE = 1e-4
+PAD = 1
 WORDS = "the a old river ran under bright stone bridges, and nobody said anything <|end|>".split()
 
 
@@ -46,11 +51,23 @@ def scores_of(folder, texts):
     if wrong := {key: value for key, value in info.items() if value}:
         raise RuntimeError(f"transformers opens ours with {wrong}")
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    bias = getattr(model.config, "reward_bias", 0)
+    return model, tokenizer, *scored(model, tokenizer, getattr(model.config, "reward_bias", 0), texts)
+
+
+def scores_of_adapters(base, folder, texts):
+    """The same of adapters and a head, over the language model that they belong to."""
+    model = PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained(base, num_labels=1), folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with safe_open(os.path.join(folder, "adapter_model.safetensors"), "pt") as file:
+        bias = float(file.metadata()["reward_bias"])
+    return model, tokenizer, *scored(model, tokenizer, bias, texts)
+
+
+def scored(model, tokenizer, bias, texts):
     with torch.no_grad():
         together = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
         alone = torch.cat([model(**tokenizer(text, return_tensors="pt")).logits for text in texts])
-    return model, tokenizer, bias, together.flatten() + bias, alone.flatten() + bias
+    return bias, together.flatten() + bias, alone.flatten() + bias
 
 
 def difference(what, ours, theirs):
@@ -60,7 +77,7 @@ def difference(what, ours, theirs):
     return f"{what}: ours {ours[:4].tolist()}..., theirs {theirs[:4].tolist()}..."
 
 
-def play(node, kind, seed):
+def play(node, kind, seed, adapters):
     rng = random.Random(seed)
     texts = [" ".join(rng.choices(WORDS, k=rng.randrange(1, 12))) for _ in range(rng.randrange(3, 20))]
     mean, std = rng.uniform(-3, 3), rng.uniform(0.3, 2)
@@ -74,17 +91,24 @@ def play(node, kind, seed):
         return json.loads(line)
 
     with tempfile.TemporaryDirectory() as folder:
-        ours_at, theirs_at, again_at = (os.path.join(folder, name) for name in ("ours", "theirs", "again"))
-        ours = ask(config=draw_config(kind, rng), saveTo=ours_at)
-        model, tokenizer, bias, together, alone = scores_of(ours_at, texts)
-        if (bias == 0) != (kind == "gpt2"):
-            return f"the bias that is left to config.json is {bias}"
+        ours_at, theirs_at, again_at, base_at = (os.path.join(folder, name) for name in ("ours", "theirs", "again", "base"))
+        if adapters:
+            config = dict(draw_config(kind, rng), pad_token_id=PAD)
+            ours = ask(config=config, saveTo=ours_at, baseAt=base_at)
+            model, tokenizer, bias, together, alone = scores_of_adapters(base_at, ours_at, texts)
+            unbiased = together - bias
+        else:
+            ours = ask(config=draw_config(kind, rng), saveTo=ours_at)
+            model, tokenizer, bias, together, alone = scores_of(ours_at, texts)
+            if (bias == 0) != (kind == "gpt2"):
+                return f"the bias that is left to config.json is {bias}"
+            unbiased = together
         model.save_pretrained(theirs_at)
         tokenizer.save_pretrained(theirs_at)
         back = ask(folder=theirs_at, saveTo=again_at)
         moments = torch.stack([together.mean(), together.std(correction=0)])
         return (difference("in a batch", ours["after"], together) or difference("one by one", ours["after"], alone)
-                or difference("mean and deviation", [mean, std], moments) or difference("saved by Python", back["before"], together))
+                or difference("mean and deviation", [mean, std], moments) or difference("saved by Python", back["before"], unbiased))
 
 
 def main():
@@ -96,10 +120,11 @@ def main():
     node = subprocess.Popen(["node", "--import", "tsx", "test/peers/reward-model.ts"], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, text=True)
     passed = failed = 0
-    for kind in ("gpt2", "llama", "qwen2"):
+    for kind, adapters in itertools.product(("gpt2", "llama", "qwen2"), (False, True)):
+        what = f"{kind} reward model{' of adapters' if adapters else ''}"
         for seed in range(options.first_seed, options.first_seed + options.rounds):
-            found = play(node, kind, seed)
-            print(f"{'ok    ' if found is None else 'FAILED'}  {kind} reward model, seed {seed}" + (f": {found}" if found else ""), flush=True)
+            found = play(node, kind, seed, adapters)
+            print(f"{'ok    ' if found is None else 'FAILED'}  {what}, seed {seed}" + (f": {found}" if found else ""), flush=True)
             passed, failed = passed + (found is None), failed + (found is not None)
     node.stdin.close()
     node.wait()

@@ -122,6 +122,29 @@ describe('learning', () => {
     expect(largestDifference(model, tinyGpt())).toBe(0);
   });
 
+  test('adapters that are kept stand over the weights of the language model, and are all that is saved', async () => {
+    const model = tinyGpt();
+    const options = { train: 'lora', mergeAdapters: false, model } as const;
+    const { rewardModel, rewardModelPath, trainLoss } = await tinyReward(options);
+    expect(trainLoss.at(-1)).toBeLessThan(trainLoss[0]!);
+    const own = new Set(model.parameters());
+    const others = [...rewardModel.model.namedParameters()].filter(([, parameter]) => !own.has(parameter));
+    expect(others.every(([name]) => /lora|score/.test(name))).toBe(true);
+    expect(largestDifference(model, tinyGpt())).toBe(0);
+    expect(model.parameters().every(({ frozen }) => frozen)).toBe(true);
+
+    const texts = ['q9: !abc', 'q9: .abc'];
+    const scores = await rewardModel.score(texts);
+    expect(readdirSync(rewardModelPath!)).not.toContain('model.safetensors');
+    const opened = await RewardModel.fromPretrained(rewardModelPath!, { base: tinyGpt() });
+    expect(await opened.score(texts)).toEqual(scores);
+
+    // They are those that would have been merged.
+    const merged = await tinyReward({ train: 'lora' });
+    expectClose(await merged.rewardModel.score(texts), scores, 3);
+    await expect(tinyReward({ mergeAdapters: false })).rejects.toThrow("train is 'head', not 'lora'");
+  });
+
   test('rows of two and of three candidates', async () => {
     const pairs = ROWS.slice(0, 8).map(({ query, sample0 }) => ({
       prompt: query,

@@ -2,7 +2,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { applyLora, fromConfig, fromPretrained, loadLora } from '../../src/lm/index.ts';
+import {
+  applyLora,
+  type CausalLM,
+  classifierFromCausalLM,
+  fromConfig,
+  fromPretrained,
+  loadLora,
+  RewardModel,
+} from '../../src/lm/index.ts';
 import { type CollectedEpisode, LMActorNetwork, LMCriticNetwork } from '../../src/rl/index.ts';
 import { trainAgent, TrainingFailedError } from '../../src/trainer/index.ts';
 import { rlhfMetrics } from '../../src/trainer/rlhf-metrics.ts';
@@ -100,6 +108,94 @@ describe('trainAgent in RLHFEnv-v0', () => {
     const opened = model();
     await loadLora(opened, checkpoint);
     expect(opened.stateDict()).toEqual(actor.model.stateDict());
+  });
+
+  describe('with one set of weights for all four models', () => {
+    const lora = { r: 4, targetModules: 'all-linear' } as const;
+    const judge = (base: CausalLM) => {
+      const classifier = classifierFromCausalLM(base, { numLabels: 1, seed: 2, shareWeights: true });
+      applyLora(classifier, lora, { seed: 2 });
+      for (const [name, { storage }] of classifier.namedParameters()) {
+        if (name.includes('lora_B')) storage.data.fill(0.1);
+      }
+      return new RewardModel(classifier, tokenizer);
+    };
+    /** Policy, critic and reward model; the critic has adapters of its own, or goes on from the policy's trunk. */
+    const four = (base: CausalLM, criticHas: 'adapters' | 'a row') => {
+      const reward = judge(base);
+      let critic: LMCriticNetwork;
+      if (criticHas === 'a row') critic = new LMCriticNetwork(base, { seed: 1 });
+      else {
+        const classifier = classifierFromCausalLM(base, { numLabels: 1, seed: 1, shareWeights: true });
+        applyLora(classifier, lora, { seed: 3 });
+        critic = new LMCriticNetwork(classifier);
+      }
+      applyLora(base, lora, { seed: 1 });
+      return { reward, critic, actor: new LMActorNetwork(base) };
+    };
+    const options = (name: string, criticHas: 'adapters' | 'a row') => {
+      const { reward, critic, actor } = four(model(), criticHas);
+      return {
+        ...common,
+        envOptions: { ...envOptions, reward, refModel: 'adapters-off' as const },
+        actor,
+        critic,
+        ppoConfig: { ...ppoConfig, lrActor: 1e-2 },
+        runDirectory: join(folder, name),
+      };
+    };
+
+    test.each(['a row', 'adapters'] as const)(
+      'trains adapters alone, and rewards stay what they are; the critic has %s',
+      async (criticHas) => {
+        const run = options(`four, ${criticHas}`, criticHas);
+        const { reward } = run.envOptions;
+        const scores = await reward.score(['ab', 'hhca']);
+        const { metrics, checkpoint } = await trainAgent({ ...run, maxEpisodes: 96 });
+        expect(metrics[0]!['kl']).toBeCloseTo(0, 3);
+        expect(metrics[2]!['kl']).toBeGreaterThan(0.01);
+        expect(await reward.score(['ab', 'hhca'])).toEqual(scores);
+        const base = model().namedParameters();
+        const trained = [...run.actor.namedParameters(), ...run.critic.namedParameters()].filter(([name]) => {
+          return !/lora|score/.test(name);
+        });
+        for (const [name, { storage }] of trained) {
+          expect(storage.data, name).toEqual(base.get(name.replace('model.', ''))!.storage.data);
+        }
+        // What is scored as it comes is what the same reward model over a copy says.
+        const [row] = lines(join(run.runDirectory, 'completions.jsonl'));
+        const [alone] = await judge(model()).score([`${String(row!['prompt'])}${String(row!['completion'])}`]);
+        expect(row!['rawReward']).toBeCloseTo(alone!, 4);
+
+        const half = await trainAgent({ ...options(`half, ${criticHas}`, criticHas), maxEpisodes: 64 });
+        const rest = options(`rest, ${criticHas}`, criticHas);
+        await trainAgent({ ...rest, maxEpisodes: 96, resume: half.checkpoint });
+        expect(rest.actor.stateDict()).toEqual(run.actor.stateDict());
+        expect(rest.critic.stateDict()).toEqual(run.critic.stateDict());
+        const opened = model();
+        await loadLora(opened, checkpoint);
+        expect(opened.stateDict()).toEqual(run.actor.model.stateDict());
+      },
+    );
+
+    test('refuses to train weights that the reward model reads', async () => {
+      const base = model();
+      const reward = judge(base);
+      base.unfreeze();
+      const run = (critic: LMCriticNetwork, actor = base) =>
+        trainAgent({
+          ...common,
+          envOptions: { ...envOptions, reward: [[reward, 1]] },
+          actor: new LMActorNetwork(actor),
+          critic,
+          ppoConfig,
+          maxEpisodes: 32,
+        });
+      await expect(run(new LMCriticNetwork(base, { seed: 1 }))).rejects.toThrow(
+        'transformer.wte.weight is a weight of the reward model that policy or critic train',
+      );
+      await expect(run(new LMCriticNetwork(reward.model), model())).rejects.toThrow('give them adapters (applyLora)');
+    });
   });
 
   test('goes on to the bit: the same reference, the coefficient where it was', async () => {

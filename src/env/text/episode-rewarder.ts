@@ -32,6 +32,8 @@ export interface PlayingPolicy {
   readonly temperature: number;
   /** How many tokens it chooses from: the model may have a few more rows. */
   readonly numTokens: number;
+  /** The weights that are trained, its critic's too. */
+  readonly trained: ReturnType<CausalLM['parameters']>;
 }
 
 /** Rewards the finished episodes of a rollout. */

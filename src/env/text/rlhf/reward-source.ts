@@ -54,6 +54,8 @@ export interface RewardRules {
 /** Rates any number of texts. One number a text, all of them finite. */
 export interface BatchReward {
   readonly name: string;
+  /** Reward models in memory that are asked. */
+  readonly models: readonly RewardModel[];
   rate(texts: readonly RatedText[]): Promise<Float64Array>;
 }
 
@@ -76,6 +78,7 @@ export function batchReward(reward: TextReward, rules: RewardRules = {}): BatchR
   });
   return {
     name: weighted.map(({ name, weight }) => `${weight} ${name}`).join(' + '),
+    models: weighted.flatMap(({ models }) => models),
     async rate(texts) {
       const ratings = await Promise.all(weighted.map((part) => part.rate(texts)));
       return Float64Array.from(texts, (_, i) =>
@@ -88,6 +91,7 @@ export function batchReward(reward: TextReward, rules: RewardRules = {}): BatchR
 /** A source before its answers are checked. */
 interface Source {
   readonly name: string;
+  readonly model?: RewardModel | undefined;
   rate(texts: readonly RatedText[]): MaybePromise<ArrayLike<number>>;
 }
 
@@ -113,7 +117,7 @@ function sourceOf(source: RewardSource, timeoutMs: number | undefined): Source {
       const name = source.constructor.name === 'Object' ? 'score' : source.constructor.name;
       // Text, not tokens: the scorer's tokenizer may be another than the policy's.
       const rate: Source['rate'] = (texts) => source.score(texts.map(({ prompt, completion }) => prompt + completion));
-      return timed({ name, rate }, timeoutMs);
+      return timed({ name, rate, model: source instanceof RewardModel ? source : undefined }, timeoutMs);
     }
     if ('batch' in source && typeof source.batch === 'function') {
       const rate: Source['rate'] = (texts) =>
@@ -163,7 +167,7 @@ function endpoint(source: RewardEndpoint, timeoutMs: number | undefined): Source
 function timed(source: Source, milliseconds: number | undefined): Source {
   if (milliseconds === undefined) return source;
   return {
-    name: source.name,
+    ...source,
     rate: async (texts) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<never>((_, reject) => {
@@ -179,7 +183,7 @@ function timed(source: Source, milliseconds: number | undefined): Source {
 }
 
 /** One finite number a text, or a {@link RewardError}; or the fallback. */
-function checked({ name, rate }: Source, policy: RewardErrorPolicy = 'throw'): BatchReward {
+function checked({ name, model, rate }: Source, policy: RewardErrorPolicy = 'throw'): BatchReward {
   let failures = 0;
   const ask = async (texts: readonly RatedText[]): Promise<Float64Array> => {
     let values: ArrayLike<number>;
@@ -199,6 +203,7 @@ function checked({ name, rate }: Source, policy: RewardErrorPolicy = 'throw'): B
   };
   return {
     name,
+    models: model === undefined ? [] : [model],
     async rate(texts) {
       if (texts.length === 0) return new Float64Array(0);
       try {

@@ -51,6 +51,15 @@ export class RlhfRewarder implements EpisodeRewarder {
   }
 
   connect(policy: PlayingPolicy): void {
+    const trained = new Set(policy.trained);
+    for (const { model } of this.#options.reward.models) {
+      const both = [...model.namedParameters()].find(([, parameter]) => trained.has(parameter));
+      if (both === undefined) continue;
+      throw new EnvError(
+        `${both[0]} is a weight of the reward model that policy or critic train, so what is rewarded would change as they learn: ` +
+          'give them adapters (applyLora), or the reward model weights of its own',
+      );
+    }
     if (this.reference.exists) this.reference.connect(policy);
   }
 

@@ -41,7 +41,7 @@ export class RLHFVectorEnv extends SyncVectorEnv<RLHFEnv> {
 function gathered(reward: BatchReward): BatchReward {
   let waiting: { readonly texts: RatedText[]; readonly ratings: Promise<Float64Array> } | undefined;
   return {
-    name: reward.name,
+    ...reward,
     async rate(texts) {
       if (waiting === undefined) {
         const all: RatedText[] = [];
