@@ -43,3 +43,6 @@ export class InvalidEnv extends EnvError {}
 
 /** `reset` or `step` of a vector environment that has been closed. */
 export class ClosedEnvironmentError extends EnvError {}
+
+/** A package that only some need, and so is not installed with this one, is needed now; the message tells which. */
+export class DependencyNotInstalled extends EnvError {}

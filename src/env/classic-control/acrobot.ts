@@ -1,7 +1,10 @@
 // Acrobot: swing a two-link arm up by its elbow.
 
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
-import { Env, type EnvMetadata, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
+import type { EnvMetadata, ResetOptions, ResetResult, StepResult } from '../env.ts';
+import { acrobotDrawing, type AcrobotPicture } from '../rendering/acrobot.ts';
+import type { Drawing } from '../rendering/drawing.ts';
+import { DrawnEnv } from '../rendering/drawn-env.ts';
 import { Box, Discrete } from '../spaces/index.ts';
 import { resetBounds } from './reset-bounds.ts';
 
@@ -18,7 +21,7 @@ const MAX_VELOCITY_2 = 9 * Math.PI;
 
 /** What Acrobot may be made with. */
 export interface AcrobotOptions {
-  /** How to draw: only null so far. */
+  /** `rgb_array` draws pictures. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -37,11 +40,12 @@ export interface AcrobotOptions {
  * Sutton and Barto, "Reinforcement Learning: An Introduction"; Gymnasium's Acrobot-v1, integrated by the same fourth-order
  * Runge-Kutta step.
  */
-export class AcrobotEnv extends Env<Float32Array, number> {
-  static readonly metadata: EnvMetadata = { renderModes: [], renderFps: 15 };
+export class AcrobotEnv extends DrawnEnv<Float32Array, number, AcrobotPicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 15 };
 
   override readonly metadata: EnvMetadata = AcrobotEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<AcrobotPicture> = acrobotDrawing;
   readonly observationSpace: Box = new Box({
     low: Float32Array.of(-1, -1, -1, -1, -MAX_VELOCITY_1, -MAX_VELOCITY_2),
     high: Float32Array.of(1, 1, 1, 1, MAX_VELOCITY_1, MAX_VELOCITY_2),
@@ -85,6 +89,11 @@ export class AcrobotEnv extends Env<Float32Array, number> {
     if (state !== null) this.state = state;
     this.#started = state !== null;
     this.npRandom.state = random;
+  }
+
+  /** The two links, for the picture. */
+  override renderState(): AcrobotPicture | null {
+    return this.#started ? { theta1: this.#theta1, theta2: this.#theta2 } : null;
   }
 
   override reset(options?: ResetOptions): ResetResult<Float32Array> {

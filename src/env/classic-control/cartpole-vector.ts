@@ -2,6 +2,8 @@
 
 import type { GeneratorState } from '../../random/index.ts';
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
+import { cartPoleDrawing } from '../rendering/cartpole.ts';
+import { drawFrame, type Frame } from '../rendering/frame.ts';
 import { type Box, batchSpace, Discrete, type MultiDiscrete } from '../spaces/index.ts';
 import {
   VectorEnv,
@@ -48,7 +50,11 @@ export interface CartPoleVectorState {
  * Source: Gymnasium's CartPoleVectorEnv.
  */
 export class CartPoleVectorEnv extends VectorEnv<Float32Array, Int32Array> {
-  static readonly metadata: VectorEnvMetadata = { renderModes: [], renderFps: 50, autoresetMode: 'next-step' };
+  static readonly metadata: VectorEnvMetadata = {
+    renderModes: ['rgb_array'],
+    renderFps: 50,
+    autoresetMode: 'next-step',
+  };
 
   override readonly metadata: VectorEnvMetadata = CartPoleVectorEnv.metadata;
   override readonly renderMode: string | null;
@@ -136,6 +142,13 @@ export class CartPoleVectorEnv extends VectorEnv<Float32Array, Int32Array> {
     this.#started = started;
     this.#endedCount = endedCount;
     this.npRandom.state = random;
+  }
+
+  /** In mode `rgb_array` a {@link Frame} of each cart-pole, else and before the first reset null. */
+  override render(): readonly Frame[] | null {
+    if (this.renderMode === null || !this.#started) return null;
+    const [xs, , thetas] = this.#kernel.states;
+    return Array.from({ length: this.numEnvs }, (_, i) => drawFrame(cartPoleDrawing, { x: xs[i], theta: thetas[i] }));
   }
 
   /** Draws what `count` new states need, a column at a time: NumPy's `uniform(low, high, (4, count))`. */

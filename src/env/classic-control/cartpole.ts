@@ -1,7 +1,10 @@
 // CartPole: balance a pole on a cart by pushing the cart left or right.
 
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
-import { Env, type EnvMetadata, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
+import type { EnvMetadata, ResetOptions, ResetResult, StepResult } from '../env.ts';
+import { cartPoleDrawing, type CartPolePicture } from '../rendering/cartpole.ts';
+import type { Drawing } from '../rendering/drawing.ts';
+import { DrawnEnv } from '../rendering/drawn-env.ts';
 import { type Box, Discrete } from '../spaces/index.ts';
 import { warn } from '../warnings.ts';
 import { advance, cartPoleObservationSpace, FORCE } from './cartpole-physics.ts';
@@ -11,7 +14,7 @@ import { resetBounds } from './reset-bounds.ts';
 export interface CartPoleOptions {
   /** Rewards 0 a step and -1 for the fall, as in the paper, instead of 1 a step. Default false. */
   readonly suttonBartoReward?: boolean | undefined;
-  /** How to draw: only null so far. */
+  /** `rgb_array` draws pictures. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -29,11 +32,12 @@ export interface CartPoleOptions {
  * Source: Barto, Sutton and Anderson 1983, "Neuronlike Adaptive Elements That Can Solve Difficult Learning Control
  * Problems"; Gymnasium's CartPole-v1, whose seeded episodes it repeats.
  */
-export class CartPoleEnv extends Env<Float32Array, number> {
-  static readonly metadata: EnvMetadata = { renderModes: [], renderFps: 50 };
+export class CartPoleEnv extends DrawnEnv<Float32Array, number, CartPolePicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 50 };
 
   override readonly metadata: EnvMetadata = CartPoleEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<CartPolePicture> = cartPoleDrawing;
   readonly observationSpace: Box = cartPoleObservationSpace();
   readonly actionSpace: Discrete = new Discrete(2);
   readonly suttonBartoReward: boolean;
@@ -70,6 +74,11 @@ export class CartPoleEnv extends Env<Float32Array, number> {
     this.#started = state !== null;
     this.#stepsAfterFall = stepsAfterFall;
     this.npRandom.state = random;
+  }
+
+  /** The cart and the pole, for the picture. */
+  override renderState(): CartPolePicture | null {
+    return this.#started ? { x: this.#state[0], theta: this.#state[2] } : null;
   }
 
   override reset(options?: ResetOptions): ResetResult<Float32Array> {

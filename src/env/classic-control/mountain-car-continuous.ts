@@ -1,7 +1,10 @@
 // MountainCarContinuous: rock a weak car out of a valley, with little fuel.
 
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
-import { Env, type EnvMetadata, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
+import type { EnvMetadata, ResetOptions, ResetResult, StepResult } from '../env.ts';
+import type { Drawing } from '../rendering/drawing.ts';
+import { DrawnEnv } from '../rendering/drawn-env.ts';
+import { mountainCarContinuousDrawing, type MountainCarPicture } from '../rendering/mountain-car.ts';
 import { Box } from '../spaces/index.ts';
 import type { MountainCarOptions } from './mountain-car.ts';
 import { resetBounds } from './reset-bounds.ts';
@@ -26,11 +29,12 @@ const GRAVITY = 0.0025;
  *
  * Source: Moore 1990, "Efficient Memory-based Learning for Robot Control"; Gymnasium's MountainCarContinuous-v0.
  */
-export class MountainCarContinuousEnv extends Env<Float32Array, Float32Array> {
-  static readonly metadata: EnvMetadata = { renderModes: [], renderFps: 30 };
+export class MountainCarContinuousEnv extends DrawnEnv<Float32Array, Float32Array, MountainCarPicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 30 };
 
   override readonly metadata: EnvMetadata = MountainCarContinuousEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<MountainCarPicture> = mountainCarContinuousDrawing;
   readonly observationSpace: Box = new Box({
     low: Float32Array.of(MIN_POSITION, -MAX_SPEED),
     high: Float32Array.of(MAX_POSITION, MAX_SPEED),
@@ -66,6 +70,11 @@ export class MountainCarContinuousEnv extends Env<Float32Array, Float32Array> {
     if (state !== null) this.state = state;
     this.#started = state !== null;
     this.npRandom.state = random;
+  }
+
+  /** The car, for the picture. */
+  override renderState(): MountainCarPicture | null {
+    return this.#started ? { position: this.#position } : null;
   }
 
   override reset(options?: ResetOptions): ResetResult<Float32Array> {

@@ -1,7 +1,10 @@
 // MountainCar: rock a weak car out of a valley.
 
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
-import { Env, type EnvMetadata, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
+import type { EnvMetadata, ResetOptions, ResetResult, StepResult } from '../env.ts';
+import type { Drawing } from '../rendering/drawing.ts';
+import { DrawnEnv } from '../rendering/drawn-env.ts';
+import { mountainCarDrawing, type MountainCarPicture } from '../rendering/mountain-car.ts';
 import { Box, Discrete } from '../spaces/index.ts';
 import { resetBounds } from './reset-bounds.ts';
 
@@ -16,7 +19,7 @@ const GRAVITY = 0.0025;
 export interface MountainCarOptions {
   /** The least velocity with which the goal counts as reached. Default 0. */
   readonly goalVelocity?: number | undefined;
-  /** How to draw: only null so far. */
+  /** `rgb_array` draws pictures. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -33,11 +36,12 @@ export interface MountainCarOptions {
  *
  * Source: Moore 1990, "Efficient Memory-based Learning for Robot Control"; Gymnasium's MountainCar-v0.
  */
-export class MountainCarEnv extends Env<Float32Array, number> {
-  static readonly metadata: EnvMetadata = { renderModes: [], renderFps: 30 };
+export class MountainCarEnv extends DrawnEnv<Float32Array, number, MountainCarPicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 30 };
 
   override readonly metadata: EnvMetadata = MountainCarEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<MountainCarPicture> = mountainCarDrawing;
   readonly observationSpace: Box = new Box({
     low: Float32Array.of(MIN_POSITION, -MAX_SPEED),
     high: Float32Array.of(MAX_POSITION, MAX_SPEED),
@@ -73,6 +77,11 @@ export class MountainCarEnv extends Env<Float32Array, number> {
     if (state !== null) this.state = state;
     this.#started = state !== null;
     this.npRandom.state = random;
+  }
+
+  /** The car, for the picture. */
+  override renderState(): MountainCarPicture | null {
+    return this.#started ? { position: this.#position } : null;
   }
 
   override reset(options?: ResetOptions): ResetResult<Float32Array> {

@@ -1,7 +1,10 @@
 // Pendulum: swing a pendulum up and keep it there.
 
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
-import { Env, type EnvMetadata, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
+import type { EnvMetadata, ResetOptions, ResetResult, StepResult } from '../env.ts';
+import type { Drawing } from '../rendering/drawing.ts';
+import { DrawnEnv } from '../rendering/drawn-env.ts';
+import { pendulumDrawing, type PendulumPicture } from '../rendering/pendulum.ts';
 import { Box } from '../spaces/index.ts';
 import { numericOption } from './reset-bounds.ts';
 
@@ -16,7 +19,7 @@ const LENGTH = 1;
 export interface PendulumOptions {
   /** Acceleration of gravity, in m/s^2. Default 10. */
   readonly g?: number | undefined;
-  /** How to draw: only null so far. */
+  /** `rgb_array` draws pictures. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -31,11 +34,12 @@ export interface PendulumOptions {
  *
  * Source: Gymnasium's Pendulum-v1.
  */
-export class PendulumEnv extends Env<Float32Array, Float32Array> {
-  static readonly metadata: EnvMetadata = { renderModes: [], renderFps: 30 };
+export class PendulumEnv extends DrawnEnv<Float32Array, Float32Array, PendulumPicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 30 };
 
   override readonly metadata: EnvMetadata = PendulumEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<PendulumPicture> = pendulumDrawing;
   readonly observationSpace: Box = new Box({
     low: Float32Array.of(-1, -1, -MAX_SPEED),
     high: Float32Array.of(1, 1, MAX_SPEED),
@@ -46,6 +50,7 @@ export class PendulumEnv extends Env<Float32Array, Float32Array> {
   #started = false;
   #theta = 0;
   #thetaDot = 0;
+  #torque: number | null = null;
 
   constructor({ g = 10, renderMode = null }: PendulumOptions = {}) {
     super();
@@ -64,13 +69,19 @@ export class PendulumEnv extends Env<Float32Array, Float32Array> {
   }
 
   override saveState() {
-    return { state: this.state, random: this.npRandom.state };
+    return { state: this.state, torque: this.#torque, random: this.npRandom.state };
   }
 
-  override loadState({ state, random }: ReturnType<PendulumEnv['saveState']>): void {
+  override loadState({ state, torque, random }: ReturnType<PendulumEnv['saveState']>): void {
     if (state !== null) this.state = state;
     this.#started = state !== null;
+    this.#torque = torque;
     this.npRandom.state = random;
+  }
+
+  /** The pendulum and the last torque, for the picture. */
+  override renderState(): PendulumPicture | null {
+    return this.#started ? { theta: this.#theta, torque: this.#torque } : null;
   }
 
   override reset(options?: ResetOptions): ResetResult<Float32Array> {
@@ -79,6 +90,7 @@ export class PendulumEnv extends Env<Float32Array, Float32Array> {
     const speed = numericOption(options, 'y_init', 1);
     this.#theta = this.npRandom.uniform(-angle, angle);
     this.#thetaDot = this.npRandom.uniform(-speed, speed);
+    this.#torque = null;
     this.#started = true;
     return [this.#observation(), {}];
   }
@@ -88,6 +100,7 @@ export class PendulumEnv extends Env<Float32Array, Float32Array> {
     if (typeof push !== 'number' || Number.isNaN(push)) throw invalidAction('Pendulum', action, this.actionSpace);
     if (!this.#started) throw resetFirst('Pendulum');
     const torque = Math.min(Math.max(push, -MAX_TORQUE), MAX_TORQUE);
+    this.#torque = torque;
     const theta = this.#theta;
     const thetaDot = this.#thetaDot;
     const angle = normalizedAngle(theta);

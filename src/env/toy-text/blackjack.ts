@@ -2,7 +2,10 @@
 
 import type { Generator } from '../../random/index.ts';
 import { checkedRenderMode, invalidAction, resetFirst } from '../checks.ts';
-import { Env, type EnvMetadata, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
+import type { EnvMetadata, ResetOptions, ResetResult, StepResult } from '../env.ts';
+import { blackjackDrawing, type BlackjackPicture, SUITS, TENS } from '../rendering/blackjack.ts';
+import type { Drawing } from '../rendering/drawing.ts';
+import { DrawnEnv } from '../rendering/drawn-env.ts';
 import { Discrete, Tuple } from '../spaces/index.ts';
 
 /** The thirteen ranks by their value: ace, 2 to 10, jack, queen, king. The deck never runs out. */
@@ -17,7 +20,7 @@ export interface BlackjackOptions {
    * effect. Default false for the class; Blackjack-v1 is registered with true.
    */
   readonly sab?: boolean | undefined;
-  /** How to draw: only null so far. */
+  /** `rgb_array` draws pictures. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -36,11 +39,12 @@ export type BlackjackObservation = [playerSum: number, dealerCard: number, usabl
  *
  * Source: Sutton and Barto, "Reinforcement Learning: An Introduction", Example 5.1; Gymnasium's Blackjack-v1.
  */
-export class BlackjackEnv extends Env<BlackjackObservation, number> {
-  static readonly metadata: EnvMetadata = { renderModes: [], renderFps: 4 };
+export class BlackjackEnv extends DrawnEnv<BlackjackObservation, number, BlackjackPicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 4 };
 
   override readonly metadata: EnvMetadata = BlackjackEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<BlackjackPicture> = blackjackDrawing;
   readonly observationSpace = new Tuple([new Discrete(32), new Discrete(11), new Discrete(2)]);
   readonly actionSpace: Discrete = new Discrete(2);
   readonly natural: boolean;
@@ -48,6 +52,9 @@ export class BlackjackEnv extends Env<BlackjackObservation, number> {
 
   #player: number[] = [];
   #dealer: number[] = [];
+  /** Of the dealer's open card: its suit, and which picture card it is if it counts ten. For the picture alone. */
+  #suit = 0;
+  #ten = 0;
 
   constructor({ natural = false, sab = false, renderMode = null }: BlackjackOptions = {}) {
     super();
@@ -67,12 +74,22 @@ export class BlackjackEnv extends Env<BlackjackObservation, number> {
   }
 
   override saveState() {
-    return { state: this.state, random: this.npRandom.state };
+    return { state: this.state, suit: this.#suit, ten: this.#ten, random: this.npRandom.state };
   }
 
-  override loadState({ state, random }: ReturnType<BlackjackEnv['saveState']>): void {
+  override loadState({ state, suit, ten, random }: ReturnType<BlackjackEnv['saveState']>): void {
     this.state = state ?? { player: [], dealer: [] };
+    this.#suit = suit;
+    this.#ten = ten;
     this.npRandom.state = random;
+  }
+
+  /** The dealer's open card and the player's sum, for the picture. */
+  override renderState(): BlackjackPicture | null {
+    if (this.#player.length === 0) return null;
+    const [playerSum, dealerCard, usableAce] = this.#observation();
+    const dealerRank = dealerCard === 1 ? 'A' : dealerCard === 10 ? TENS[this.#ten] : String(dealerCard);
+    return { playerSum, usableAce: usableAce === 1, dealerCard, dealerSuit: SUITS[this.#suit], dealerRank };
   }
 
   override reset(options?: ResetOptions): ResetResult<BlackjackObservation> {
@@ -80,10 +97,8 @@ export class BlackjackEnv extends Env<BlackjackObservation, number> {
     const random = this.npRandom;
     this.#dealer = [drawCard(random), drawCard(random)];
     this.#player = [drawCard(random), drawCard(random)];
-    // Gymnasium draws the suit of the dealer's open card for its picture, and which picture card a ten is. Nobody sees
-    // them here, yet without these draws a seeded game would go another way.
-    random.integers(0, 4);
-    if (this.#dealer[0] === 10) random.integers(0, 3);
+    this.#suit = random.integers(0, SUITS.length);
+    if (this.#dealer[0] === 10) this.#ten = random.integers(0, TENS.length);
     return [this.#observation(), {}];
   }
 

@@ -2,6 +2,8 @@
 
 import { checkedRenderMode } from '../checks.ts';
 import type { EnvMetadata } from '../env.ts';
+import { cliffWalkingDrawing, type CliffWalkingPicture } from '../rendering/cliff-walking.ts';
+import type { Drawing } from '../rendering/drawing.ts';
 import { TabularEnv, type Transition, type TransitionTable } from './tabular.ts';
 
 const ROWS = 4;
@@ -20,7 +22,7 @@ const MOVES = [
 export interface CliffWalkingOptions {
   /** Whether a step may go to either side instead, each with probability 1/3. Default false. */
   readonly isSlippery?: boolean | undefined;
-  /** `ansi` draws text. Default null. */
+  /** `ansi` draws text, `rgb_array` pictures. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -37,11 +39,12 @@ export interface CliffWalkingOptions {
  *
  * Source: Sutton and Barto, "Reinforcement Learning: An Introduction", Example 6.6; Gymnasium's CliffWalking-v1.
  */
-export class CliffWalkingEnv extends TabularEnv {
-  static readonly metadata: EnvMetadata = { renderModes: ['ansi'], renderFps: 4 };
+export class CliffWalkingEnv extends TabularEnv<CliffWalkingPicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['ansi', 'rgb_array'], renderFps: 4 };
 
   override readonly metadata: EnvMetadata = CliffWalkingEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<CliffWalkingPicture> = cliffWalkingDrawing;
 
   constructor({ isSlippery = false, renderMode = null }: CliffWalkingOptions = {}) {
     const start = new Float64Array(ROWS * COLUMNS);
@@ -50,9 +53,15 @@ export class CliffWalkingEnv extends TabularEnv {
     this.renderMode = checkedRenderMode('CliffWalking', renderMode, this.metadata);
   }
 
-  /** With render mode `ansi`: the grid with the player `x`, the goal `T`, the cliff `C`, and `o` elsewhere. */
-  override render(): string | null {
-    if (this.renderMode === null || this.state === null) return null;
+  /** The player, for the picture. */
+  override renderState(): CliffWalkingPicture | null {
+    return this.state === null ? null : { cell: this.state, lastAction: this.lastAction };
+  }
+
+  /** With render mode `ansi`: the grid with the player `x`, the goal `T`, the cliff `C`, and `o` elsewhere. With `rgb_array` a picture. */
+  override render(): unknown {
+    if (this.renderMode !== 'ansi') return super.render();
+    if (this.state === null) return null;
     let text = '';
     for (let row = 0; row < ROWS; row++) {
       const cells = Array.from({ length: COLUMNS }, (_, column) => {

@@ -3,6 +3,8 @@
 import { npRandom } from '../../random/index.ts';
 import { checkedRenderMode } from '../checks.ts';
 import type { EnvMetadata } from '../env.ts';
+import type { Drawing } from '../rendering/drawing.ts';
+import { frozenLakeDrawing, type FrozenLakePicture } from '../rendering/frozen-lake.ts';
 import { colored } from './colored.ts';
 import { TabularEnv, type Transition, type TransitionTable } from './tabular.ts';
 
@@ -29,7 +31,7 @@ export interface FrozenLakeOptions {
   readonly successRate?: number | undefined;
   /** The rewards of reaching the goal, a hole, and ice. Default `[1, 0, 0]`. */
   readonly rewardSchedule?: readonly [goal: number, hole: number, frozen: number] | undefined;
-  /** `ansi` draws text. Default null. */
+  /** `ansi` draws text, `rgb_array` pictures. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -45,11 +47,12 @@ export interface FrozenLakeOptions {
  *
  * Source: Gymnasium's FrozenLake-v1.
  */
-export class FrozenLakeEnv extends TabularEnv {
-  static readonly metadata: EnvMetadata = { renderModes: ['ansi'], renderFps: 4 };
+export class FrozenLakeEnv extends TabularEnv<FrozenLakePicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['ansi', 'rgb_array'], renderFps: 4 };
 
   override readonly metadata: EnvMetadata = FrozenLakeEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<FrozenLakePicture> = frozenLakeDrawing;
   /** The lake, a string for each row. */
   readonly desc: readonly string[];
 
@@ -67,9 +70,15 @@ export class FrozenLakeEnv extends TabularEnv {
     this.renderMode = checkedRenderMode('FrozenLake', renderMode, this.metadata);
   }
 
-  /** With render mode `ansi`: the last action, then the lake, with the player's tile on red. */
-  override render(): string | null {
-    if (this.renderMode === null || this.state === null) return null;
+  /** The lake and the player, for the picture. */
+  override renderState(): FrozenLakePicture | null {
+    return this.state === null ? null : { desc: this.desc, cell: this.state, lastAction: this.lastAction };
+  }
+
+  /** With render mode `ansi`: the last action, then the lake, with the player's tile on red. With `rgb_array` a picture. */
+  override render(): unknown {
+    if (this.renderMode !== 'ansi') return super.render();
+    if (this.state === null) return null;
     const columns = this.desc[0]?.length ?? 0;
     const rows = this.desc.map((row) => [...row]);
     const row = rows[Math.floor(this.state / columns)];

@@ -1,8 +1,9 @@
 // What the grid worlds share: a table of transitions, walked at random.
 
-import { invalidAction, resetFirst } from '../checks.ts';
-import { Env, type Info, type ResetOptions, type ResetResult, type StepResult } from '../env.ts';
 import type { GeneratorState } from '../../random/index.ts';
+import { invalidAction, resetFirst } from '../checks.ts';
+import type { Info, ResetOptions, ResetResult, StepResult } from '../env.ts';
+import { DrawnEnv } from '../rendering/drawn-env.ts';
 import { Discrete } from '../spaces/index.ts';
 
 /** One possible outcome of an action in a state. */
@@ -21,8 +22,10 @@ export type TransitionTable = readonly (readonly (readonly Transition[])[])[];
 /**
  * An environment whose states and actions are numbers and whose dynamics are known: solve it by planning over `P`, or
  * walk it. `step` draws one of `P[state][action]` and reports its probability as `info.prob`.
+ *
+ * @typeParam Picture what its drawing takes, if it has one; see {@link DrawnEnv}
  */
-export abstract class TabularEnv extends Env<number, number> {
+export abstract class TabularEnv<Picture = unknown> extends DrawnEnv<number, number, Picture> {
   readonly observationSpace: Discrete;
   readonly actionSpace: Discrete;
   /** `P[state][action]`: the list of `[probability, nextState, reward, terminated]`. */

@@ -1,7 +1,9 @@
 // Taxi: pick up a passenger and drive them where they want.
 
 import { checkedRenderMode } from '../checks.ts';
-import type { EnvMetadata, Info, ResetOptions, ResetResult } from '../env.ts';
+import type { EnvMetadata, Info, ResetOptions, ResetResult, StepResult } from '../env.ts';
+import type { Drawing } from '../rendering/drawing.ts';
+import { taxiDrawing, type TaxiPicture } from '../rendering/taxi.ts';
 import { colored } from './colored.ts';
 import { TabularEnv, type TabularState, type Transition, type TransitionTable } from './tabular.ts';
 
@@ -42,7 +44,7 @@ export interface TaxiOptions {
   readonly ficklePassenger?: boolean | undefined;
   /** The probability that a fickle passenger changes their mind in an episode. Default 0.3. */
   readonly fickleProbability?: number | undefined;
-  /** `ansi` draws text. Default null. */
+  /** `ansi` draws text, `rgb_array` pictures. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -58,6 +60,12 @@ export interface TaxiState {
   readonly destination: number;
 }
 
+/** What {@link TaxiEnv.saveState} keeps. */
+interface SavedTaxi extends TabularState {
+  readonly isFickle: boolean;
+  readonly orientation: number;
+}
+
 /**
  * Fetch the passenger at one of four places in a town of 5x5 squares, and drop them off at another.
  *
@@ -71,16 +79,19 @@ export interface TaxiState {
  *
  * Source: Dietterich 2000, "Hierarchical Reinforcement Learning with the MAXQ Value Function Decomposition"; Gymnasium's Taxi-v4.
  */
-export class TaxiEnv extends TabularEnv {
-  static readonly metadata: EnvMetadata = { renderModes: ['ansi'], renderFps: 4 };
+export class TaxiEnv extends TabularEnv<TaxiPicture> {
+  static readonly metadata: EnvMetadata = { renderModes: ['ansi', 'rgb_array'], renderFps: 4 };
 
   override readonly metadata: EnvMetadata = TaxiEnv.metadata;
   override readonly renderMode: string | null;
+  override readonly drawing: Drawing<TaxiPicture> = taxiDrawing;
   readonly ficklePassenger: boolean;
   readonly fickleProbability: number;
 
   /** Whether the passenger will change their mind in this episode, and has not yet. */
   #isFickle = false;
+  /** The last move that the taxi made, or would have made but for a wall. */
+  #orientation = 0;
 
   constructor(options: TaxiOptions = {}) {
     super('Taxi', transitionTable(options.isRainy === true ? (options.rainyProbability ?? 0.8) : null), startStates());
@@ -112,18 +123,26 @@ export class TaxiEnv extends TabularEnv {
     return mask.slice();
   }
 
-  override saveState(): TabularState & { readonly isFickle: boolean } {
-    return { ...super.saveState(), isFickle: this.#isFickle };
+  override saveState(): SavedTaxi {
+    return { ...super.saveState(), isFickle: this.#isFickle, orientation: this.#orientation };
   }
 
-  override loadState({ isFickle, ...state }: TabularState & { readonly isFickle: boolean }): void {
+  override loadState({ isFickle, orientation, ...state }: SavedTaxi): void {
     super.loadState(state);
     this.#isFickle = isFickle;
+    this.#orientation = orientation;
   }
 
   override reset(options?: ResetOptions): ResetResult<number> {
     const result = super.reset(options);
+    this.#orientation = 0;
     this.#isFickle = this.ficklePassenger && this.npRandom.random() < this.fickleProbability;
+    return result;
+  }
+
+  override step(action: number): StepResult<number> {
+    const result = super.step(action);
+    if (action < MOVES.length) this.#orientation = action;
     return result;
   }
 
@@ -142,9 +161,15 @@ export class TaxiEnv extends TabularEnv {
     return { prob: probability, actionMask: TaxiEnv.actionMask(state) };
   }
 
-  /** With render mode `ansi`: the town, then the last action. Taxi yellow (green with passenger), passenger blue, destination magenta. */
-  override render(): string | null {
-    if (this.renderMode === null || this.state === null) return null;
+  /** Taxi, passenger and destination, for the picture. */
+  override renderState(): TaxiPicture | null {
+    return this.state === null ? null : { ...TaxiEnv.decode(this.state), orientation: this.#orientation };
+  }
+
+  /** With render mode `ansi`: the town, then the last action. Taxi yellow (green with passenger), passenger blue, destination magenta. With `rgb_array` a picture. */
+  override render(): unknown {
+    if (this.renderMode !== 'ansi') return super.render();
+    if (this.state === null) return null;
     const { taxiRow, taxiColumn, passenger, destination } = TaxiEnv.decode(this.state);
     const rows = MAP.map((row) => [...row]);
     const paint = ([row, column]: readonly [number, number], change: (tile: string) => string) => {

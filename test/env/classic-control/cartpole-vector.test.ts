@@ -135,6 +135,6 @@ describe('refuses', () => {
     expect(() => envs.reset({ seed: [1, 2] })).toThrow('one random stream');
     expect(() => envs.reset({ options: { resetMask: [true, false] } })).toThrow('resetMask');
     expect(() => new CartPoleVectorEnv({ numEnvs: 0 })).toThrow('numEnvs must be a positive integer but is 0');
-    expect(() => new CartPoleVectorEnv({ renderMode: 'rgb_array' })).toThrow(UnsupportedMode);
+    expect(() => new CartPoleVectorEnv({ renderMode: 'ansi' })).toThrow(UnsupportedMode);
   });
 });

@@ -72,8 +72,10 @@ test('reset options that are no bounds are refused', () => {
 });
 
 test('render modes that there are not are refused', () => {
-  expect(() => new CartPoleEnv({ renderMode: 'human' })).toThrow(UnsupportedMode);
-  expect(() => new CartPoleEnv({ renderMode: 'human' })).toThrow("CartPole has no render mode 'human'; it has none");
+  expect(() => new CartPoleEnv({ renderMode: 'ansi' })).toThrow(UnsupportedMode);
+  expect(() => new CartPoleEnv({ renderMode: 'ansi' })).toThrow(
+    "CartPole has no render mode 'ansi'; it has 'rgb_array'",
+  );
 });
 
 test('continuous actions beyond the bounds are clipped', () => {

@@ -1,0 +1,67 @@
+// Pictures as arrays of numbers, drawn in Node.
+
+import { createRequire } from 'node:module';
+import type { Canvas, createCanvas as CreateCanvas } from '@napi-rs/canvas';
+import { DependencyNotInstalled } from '../errors.ts';
+import type { Drawing } from './drawing.ts';
+
+/**
+ * A picture as `render` returns it in mode `rgb_array`: a Uint8Array `[height, width, 3]`, flat in C order like all array values,
+ * red, green and blue from 0 to 255, which knows its shape.
+ */
+export type Frame = Uint8Array<ArrayBuffer> & { readonly shape: readonly [height: number, width: number, channels: 3] };
+
+/** A frame of these pixels: `[height, width, 3]` in C order. */
+export function frameOf(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Frame {
+  if (pixels.length !== height * width * 3) {
+    throw new RangeError(
+      `A frame of ${height} x ${width} pixels has ${height * width * 3} numbers, not ${pixels.length}`,
+    );
+  }
+  return Object.assign(pixels, { shape: [height, width, 3] as const });
+}
+
+/** Whether something is a {@link Frame}. */
+export function isFrame(value: unknown): value is Frame {
+  if (!(value instanceof Uint8Array) || !('shape' in value) || !Array.isArray(value.shape)) return false;
+  const [height, width, channels] = value.shape;
+  return value.shape.length === 3 && channels === 3 && height * width * channels === value.length;
+}
+
+/**
+ * The picture of a state.
+ *
+ * @throws DependencyNotInstalled if there is no `@napi-rs/canvas` to draw on
+ */
+export function drawFrame<State>(drawing: Drawing<State>, state: State): Frame {
+  const { width, height } = drawing.size(state);
+  const canvas = canvasOf(width, height);
+  drawing.draw(canvas.getContext('2d'), state);
+  const rgba = canvas.data();
+  const rgb = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
+    rgb[to] = rgba[from];
+    rgb[to + 1] = rgba[from + 1];
+    rgb[to + 2] = rgba[from + 2];
+  }
+  return frameOf(rgb, height, width);
+}
+
+/** Every picture is drawn whole, so one canvas serves all that are of its size. */
+let canvas: Canvas | undefined;
+
+function canvasOf(width: number, height: number): Canvas {
+  if (canvas?.width !== width || canvas.height !== height) canvas = canvasLibrary().createCanvas(width, height);
+  return canvas;
+}
+
+/** Loaded when the first picture is drawn: whoever draws nothing need not install it. */
+function canvasLibrary(): { readonly createCanvas: typeof CreateCanvas } {
+  try {
+    return createRequire(import.meta.url)('@napi-rs/canvas');
+  } catch (error) {
+    throw new DependencyNotInstalled('Pictures are drawn by @napi-rs/canvas: npm install @napi-rs/canvas', {
+      cause: error,
+    });
+  }
+}
