@@ -31,6 +31,7 @@ export {
   type WrapperSpec,
   wrapperSpec,
 } from './spec.ts';
+export * from './rendering/index.ts';
 export * from './spaces/index.ts';
 export * from './toy-text/index.ts';
 export * from './vector/index.ts';
