@@ -22,7 +22,7 @@ export interface DrawingContext {
 }
 
 /** Of a picture, in pixels. */
-export interface Size {
+export interface PictureSize {
   readonly width: number;
   readonly height: number;
 }
@@ -36,7 +36,7 @@ export interface Drawing<State = unknown> {
   /** Frames a second that look natural. */
   readonly fps: number;
   /** The size of the picture of a state; one environment's pictures are all of one size. */
-  size(state: State): Size;
+  size(state: State): PictureSize;
   /** Whether something, read from a file perhaps, is a state that this can draw. */
   accepts(state: unknown): state is State;
   /** Draws the whole picture, background included, from (0, 0) to its size. */

@@ -2,7 +2,7 @@ export type { AcrobotPicture } from './acrobot.ts';
 export type { BlackjackPicture } from './blackjack.ts';
 export type { CartPolePicture } from './cartpole.ts';
 export type { CliffWalkingPicture } from './cliff-walking.ts';
-export type { Drawing, DrawingContext, Size } from './drawing.ts';
+export type { Drawing, DrawingContext, PictureSize } from './drawing.ts';
 export { drawingOf, drawings } from './drawings.ts';
 export { DrawnEnv } from './drawn-env.ts';
 export { drawFrame, type Frame, frameOf, isFrame } from './frame.ts';
