@@ -15,8 +15,24 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   env: ['random'],
   'env/text': ['env', 'lm', 'random'],
   rl: ['env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
-  trainer: ['rl', 'env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
-  cli: ['trainer', 'rl', 'env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
+  tracking: [],
+  plots: ['tracking'],
+  trainer: ['plots', 'tracking', 'rl', 'env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
+  dashboard: ['trainer', 'plots', 'tracking', 'rl', 'env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
+  cli: [
+    'dashboard',
+    'trainer',
+    'plots',
+    'tracking',
+    'rl',
+    'env',
+    'env/text',
+    'lm',
+    'nn',
+    'runtime',
+    'tensor',
+    'random',
+  ],
 };
 
 interface Import {

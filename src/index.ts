@@ -7,4 +7,5 @@ export * from './random/index.ts';
 export * from './rl/index.ts';
 export * from './runtime/index.ts';
 export * from './tensor/index.ts';
+export * from './tracking/index.ts';
 export * from './trainer/index.ts';

@@ -5,12 +5,8 @@ import { extname, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
 import { SeedSequence } from '../random/index.ts';
-import {
-  defaultRunDirectory,
-  type ExampleCallbacks,
-  type ExampleProgress,
-  type ExampleResult,
-} from '../trainer/index.ts';
+import { defaultRunDirectory } from '../tracking/index.ts';
+import type { ExampleCallbacks, ExampleProgress, ExampleResult } from '../trainer/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { clock, duration, grouped, percent } from './format.ts';
 import { ourCommand } from './our-command.ts';

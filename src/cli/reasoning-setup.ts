@@ -19,7 +19,7 @@ import {
 } from '../env/text/index.ts';
 import { characterTokenizer, fromConfig, ModelError, type Tokenizer, trainByteLevelTokenizer } from '../lm/index.ts';
 import { SeedSequence } from '../random/index.ts';
-import { defaultRunDirectory, RunDirectory } from '../trainer/index.ts';
+import { defaultRunDirectory, RunDirectory } from '../tracking/index.ts';
 import { CliError } from './cli-error.ts';
 import { type LanguageModel, loadLanguageModel } from './generate-text.ts';
 import type { ReasoningRecipe } from './reasoning-schema.ts';

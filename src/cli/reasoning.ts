@@ -41,7 +41,8 @@ export async function trainReasoning(path: string, words: readonly string[], fla
   const recipe = readRecipeOf(reasoningRecipeSchema, path, parseOverrides(words));
   const screen = new Screen(flags);
   try {
-    return await new ReasoningRun(await setUp(recipe), screen).train();
+    const setup = await setUp(recipe);
+    return await setup.directory.closedAfter(() => new ReasoningRun(setup, screen).train());
   } finally {
     screen.release();
   }

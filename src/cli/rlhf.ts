@@ -16,11 +16,10 @@ import {
 import { copyCausalLM } from '../lm/models/architectures.ts';
 import { SeedSequence } from '../random/index.ts';
 import { LMActorNetwork, LMCriticNetwork } from '../rl/index.ts';
+import { defaultRunDirectory, RunDirectory } from '../tracking/index.ts';
 import {
-  defaultRunDirectory,
   type ExampleProgress,
   type RewardResult,
-  RunDirectory,
   trainAgent,
   trainDpo,
   trainReward,
@@ -55,7 +54,8 @@ export async function trainRlhf(path: string, words: readonly string[], flags: S
   const recipe = readRecipeOf(rlhfRecipeSchema, path, parseOverrides(words));
   const screen = new Screen(flags);
   try {
-    return await new RlhfRun(recipe, screen).train();
+    const run = new RlhfRun(recipe, screen);
+    return await run.directory.closedAfter(() => run.train());
   } finally {
     screen.release();
   }
@@ -69,9 +69,9 @@ interface Data {
 }
 
 class RlhfRun {
+  readonly directory: RunDirectory;
   readonly #recipe: RlhfRecipe & { readonly seed: number };
   readonly #screen: Screen;
-  readonly #directory: RunDirectory;
   readonly #seeds: Readonly<Record<Stage, number>>;
   readonly #data: Data;
   readonly #tokenizer: Tokenizer;
@@ -92,8 +92,8 @@ class RlhfRun {
     const ids = { eos_token_id: eosTokenId, bos_token_id: eosTokenId, pad_token_id: padTokenId };
     this.#model = fromConfig({ ...config, ...ids, vocab_size: this.#tokenizer.vocabSize }, { seed: this.#seeds.model });
     this.#maxGeneration = given.envOptions?.maxGeneration ?? 64;
-    this.#directory = new RunDirectory(runDirectory ?? defaultRunDirectory('rlhf', seed));
-    this.#directory.writeConfig({ kind: 'rlhf', seed, recipe: this.#recipe });
+    this.directory = new RunDirectory(runDirectory ?? defaultRunDirectory('rlhf', seed));
+    this.directory.writeConfig({ kind: 'rlhf', seed, recipe: this.#recipe });
     // With the seed in it, this recipe is the run.
     writeFileSync(this.#file('recipe.yaml'), stringify(this.#recipe));
   }
@@ -122,7 +122,7 @@ class RlhfRun {
     const result: RlhfResult = {
       seed: this.#recipe.seed,
       seconds: (performance.now() - this.#started) / 1000,
-      runDirectory: this.#directory.path,
+      runDirectory: this.directory.path,
       labels: labels.rows.length,
       slips: labels.slips,
       heldOutAccuracy: reward.bestEvaluation?.['accuracy'] ?? null,
@@ -281,7 +281,7 @@ class RlhfRun {
       JSON.stringify(Object.fromEntries(contestants.map(({ name, texts }) => [name, texts[i]]))),
     );
     writeFileSync(this.#file('evaluation.jsonl'), `${rows.join('\n')}\n`);
-    this.#directory.writeSummary(resultJson(result));
+    this.directory.writeSummary(resultJson(result));
   }
 
   #write(model: CausalLM, prompts: readonly string[], seed: number): Promise<readonly WrittenText[]> {
@@ -307,12 +307,12 @@ class RlhfRun {
 
   #stopped(): boolean {
     const { aborted } = this.#screen.signal;
-    if (aborted) this.#screen.say(`\nInterrupted. What there is so far is in ${this.#directory.path}.`);
+    if (aborted) this.#screen.say(`\nInterrupted. What there is so far is in ${this.directory.path}.`);
     return aborted;
   }
 
   #file(name: string): string {
-    return join(this.#directory.path, name);
+    return join(this.directory.path, name);
   }
 }
 

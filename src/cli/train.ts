@@ -7,13 +7,8 @@ import { stringify } from 'yaml';
 import { EnvError, findSpec, flatdim, make, registry } from '../env/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork } from '../rl/index.ts';
-import {
-  defaultRunDirectory,
-  type EvaluationResult,
-  evaluatePolicy,
-  trainAgent,
-  type TrainResult,
-} from '../trainer/index.ts';
+import { defaultRunDirectory } from '../tracking/index.ts';
+import { type EvaluationResult, evaluatePolicy, trainAgent, type TrainResult } from '../trainer/index.ts';
 import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED } from './cli-error.ts';
 import { duration, figure, grouped } from './format.ts';
 import { Interrupt } from './interrupt.ts';

@@ -128,6 +128,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
     const episodes: CollectedEpisode[] = [];
     const slots = this.envs.map((env): Slot => ({ env, observation: null, episode: null, logProbs: [], rewards: [] }));
     let begun = 0;
+    let taken = 0;
     let seed = 0;
     let goOn = true;
 
@@ -155,6 +156,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
         length: slot.rewards.length,
         envIndex: index,
         terminated,
+        endedAt: taken,
         group,
         seed: own,
         info,
@@ -193,6 +195,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
           }
           slot.observation = observation;
           slot.rewards.push(reward);
+          taken++;
           if (!terminated && !truncated) return null;
           finish(slot, index, terminated, info);
           return begin(slot);

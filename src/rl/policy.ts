@@ -13,6 +13,8 @@ export interface Episode {
   /** The slot of the vector environment it ran in. */
   readonly envIndex: number;
   readonly terminated: boolean;
+  /** Steps of the rollout, all environments together, up to and with that with which it ended. */
+  readonly endedAt: number;
 }
 
 /** What every rollout has: one row for each decision of the policy. Policies add how they store what was observed. */

@@ -88,6 +88,7 @@ export class RolloutCollector {
     const current = this.#observations;
     const rollout = new Recorder(numEnvs, size, policy.head.actionSize, policy.head.actionType, steps ?? 256);
     const episodes: Episode[] = [];
+    let taken = 0;
     for (let t = 0; steps !== undefined ? t < steps : episodes.length < wanted!; t++) {
       if (turnIsDue()) await giveTurn();
       const row = t * numEnvs;
@@ -108,6 +109,7 @@ export class RolloutCollector {
           this.#resetting[i] = 0;
           continue;
         }
+        taken++;
         this.#returns[i] = this.#returns[i]! + rewards[i]!;
         this.#lengths[i] = this.#lengths[i]! + 1;
         if (!terminated[i] && !truncated[i]) continue;
@@ -117,6 +119,7 @@ export class RolloutCollector {
           length: this.#lengths[i]!,
           envIndex: i,
           terminated: terminated[i] === 1,
+          endedAt: taken,
         });
         this.#returns[i] = 0;
         this.#lengths[i] = 0;

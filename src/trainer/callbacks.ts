@@ -31,6 +31,8 @@ export interface TrainProgress {
 export interface EpisodeEnd {
   /** Its number; 1 is the first that ended. */
   readonly episode: number;
+  /** Steps of all environments together, when it ended. */
+  readonly globalStep: number;
   /** The sum of its rewards as the environment gave them. */
   readonly return: number;
   /** In steps. */

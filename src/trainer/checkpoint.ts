@@ -13,7 +13,7 @@ import { leftBehind, writeDirectory } from './atomic-directory.ts';
 import { FORMAT, FORMAT_VERSION, type TrainerState, trainerSchema, trainerToJson } from './checkpoint-schema.ts';
 import { checkFiles } from './checksums.ts';
 import { CheckpointError } from './errors.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../tracking/version.ts';
 
 const MODEL = 'model.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';

@@ -62,6 +62,8 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   protected readonly groupSize: number;
   protected readonly episodesPerUpdate: number;
   readonly #collector: EpisodeCollector<R>;
+  /** What the reference says of the rollout that is learned from next. */
+  #referenceLogProbs: Float32Array | undefined;
   readonly #streams: { readonly actions: Generator; readonly seeds: Generator; readonly shuffling: Generator };
 
   constructor(options: EpisodeRunOptions, parts: EpisodeRunParts<R>) {
@@ -116,19 +118,20 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
       groupSize: this.groupSize,
       onEpisode: (episode) => {
         this.note(episode);
-        this.written(episode);
         return !this.stopped;
       },
     });
     this.steps += rollout.rows;
+    this.#referenceLogProbs = await this.referenceLogProbs(rollout);
+    this.writeTexts(rollout, this.#referenceLogProbs);
     return rollout;
   }
 
-  /** Called after each episode. */
-  protected written(_episode: CollectedEpisode): void {}
+  /** Writes down what a rollout of texts is; nothing for other episodes. */
+  protected writeTexts(_rollout: R, _referenceLogProbs: Float32Array | undefined): void {}
 
   protected override async learn(rollout: R, fraction: number): Promise<UpdateMetrics> {
-    const referenceLogProbs = await this.referenceLogProbs(rollout);
+    const referenceLogProbs = this.#referenceLogProbs;
     const metrics = await this.learner.update(rollout, { progress: fraction, referenceLogProbs });
     const correct = rollout.episodes.map(({ info }) => info['correct']).filter((c) => typeof c === 'boolean');
     return {

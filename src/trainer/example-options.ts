@@ -2,7 +2,7 @@
 
 import type { MaybePromise } from '../env/index.ts';
 import type { CallbackAnswer } from './callbacks.ts';
-import type { MetricsRow } from './run-directory.ts';
+import type { MetricsRow } from '../tracking/index.ts';
 
 /** Where a run stands. */
 export interface ExampleProgress {

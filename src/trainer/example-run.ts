@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { PretrainedModel } from '../lm/index.ts';
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule, type StateDict } from '../nn/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
+import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
 import {
@@ -22,7 +23,6 @@ import type {
 } from './example-options.ts';
 import type { ExampleSettings } from './example-settings.ts';
 import { planEpoch, type Sized } from './length-buckets.ts';
-import { defaultRunDirectory, type MetricsRow, RunDirectory } from './run-directory.ts';
 import { trainedParameters } from './training-files.ts';
 
 /** Numbers by name, the loss among them. */
@@ -251,7 +251,7 @@ export class ExampleRun<Row extends Sized> {
     const { tokens, seconds, tokensPerSecond } = this.#progress();
     const row = { ...metrics, ...prefixed(evaluation), tokens, tokensPerSecond, seconds };
     this.#metrics.push(row);
-    this.#directory?.appendMetrics(row);
+    this.#directory?.append('metrics', row);
     await this.#call('onStep', (callbacks) => callbacks.onStep?.(this.#progress(), row));
     if (evaluation !== undefined) {
       const { loss } = evaluation;

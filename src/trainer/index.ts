@@ -30,7 +30,6 @@ export {
   type EvaluateTextOptions,
   type TextEvaluation,
 } from './evaluate-text.ts';
-export { defaultRunDirectory, type MetricsRow, RunDirectory } from './run-directory.ts';
 export type {
   ExampleEvaluation,
   ExampleCallbacks,

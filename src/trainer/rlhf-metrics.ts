@@ -1,4 +1,4 @@
-// What is written down of texts that were scored and held close to a reference: an update's metrics, and a line for each text.
+// The metrics of an update's texts that were scored and held close to a reference.
 
 import type { CollectedEpisode } from '../rl/index.ts';
 
@@ -56,23 +56,6 @@ export function rlhfMetrics(episodes: readonly CollectedEpisode[]): Partial<Rlhf
     nonScoreReward: mean(episodes.map((episode, i) => episode.return - compared[i]!.score)),
     sequenceEntropy: mean(compared.map(({ logProbs }) => -sum(logProbs))),
   };
-}
-
-const COLUMNS = ['rawReward', 'score', 'kl', 'klCoef'] as const;
-const TOKEN_COLUMNS = ['completionIds', 'logProbs', 'referenceLogProbs', 'tokenKls', 'tokenRewards'] as const;
-
-/** What the line of a text in completions.jsonl has of its score, and token by token; numbers to six decimals. */
-export function rlhfColumns({ info }: CollectedEpisode): Readonly<Record<string, unknown>> {
-  const columns: Record<string, unknown> = {};
-  for (const name of COLUMNS) if (info[name] !== undefined) columns[name] = info[name];
-  for (const name of TOKEN_COLUMNS) {
-    if (info[name] !== undefined) columns[name] = Array.from(info[name] as ArrayLike<number>, rounded);
-  }
-  return columns;
-}
-
-function rounded(value: number): number {
-  return Math.round(1e6 * value) / 1e6;
 }
 
 function sum(values: readonly number[]): number {

@@ -3,7 +3,9 @@
 
 import { join } from 'node:path';
 import { SeedSequence } from '../random/index.ts';
-import { NonFiniteError, type Steps } from '../rl/index.ts';
+import { type Episode, NonFiniteError, type Steps } from '../rl/index.ts';
+import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
+import { fileName } from '../tracking/run-directory.ts';
 import {
   type CallbackAnswer,
   type EpisodeEnd,
@@ -15,7 +17,6 @@ import type { CheckpointDetails } from './checkpoint.ts';
 import { checkPositiveInteger } from './environments.ts';
 import { EpisodeLog, WINDOW } from './episode-log.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
-import { defaultRunDirectory, fileName, type MetricsRow, RunDirectory } from './run-directory.ts';
 
 /** Options of every run. */
 export interface RunOptions {
@@ -73,6 +74,10 @@ interface Stop {
   readonly by: StoppedBy;
   readonly reason?: string;
 }
+
+/** An episode as a rollout tells of it; the run counts it. */
+type EndedEpisode<E extends EpisodeEnd> = Omit<E, 'episode' | 'globalStep' | 'runningReward'> &
+  Pick<Episode, 'return' | 'length' | 'endedAt'>;
 
 /** What a run is, besides its options. */
 export interface RunFacts<R, M, E extends EpisodeEnd> {
@@ -186,7 +191,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.mark();
     const row = this.#row(this.rowOf(metrics, rollout));
     this.#metrics.push(row);
-    this.#directory?.appendMetrics(row);
+    this.#directory?.append('metrics', row);
     await this.#call('onUpdateEnd', (callbacks) => callbacks.onUpdateEnd?.(this.#progress(), metrics));
 
     this.#checkLimits();
@@ -198,16 +203,24 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     return Math.floor(this.log.count / (this.#facts.saveInterval ?? Number.POSITIVE_INFINITY));
   }
 
-  /** Writes an episode down. */
-  protected note(episode: Omit<E, 'episode' | 'runningReward'>): void {
+  /** Writes an episode of the rollout under way down, before its steps are added to `steps`. */
+  protected note({ endedAt, ...episode }: EndedEpisode<E>): void {
     this.log.add(episode);
     const { count, runningReward } = this.log;
-    const end = { ...episode, episode: count, runningReward } as unknown as E;
+    const globalStep = this.steps + endedAt;
+    const end = { ...episode, episode: count, globalStep, runningReward } as unknown as E;
+    this.writeEpisode(end);
     for (const { onEpisodeEnd } of this.callbacks) this.answer(onEpisodeEnd?.(end), 'onEpisodeEnd');
     const { logInterval, log = console.log } = this.#options;
     if (logInterval === undefined || count % logInterval !== 0) return;
     const told = `running reward ${runningReward.toFixed(2)}, return ${episode.return.toFixed(2)}`;
     log(`episode ${count}: ${told}, ${episode.length} steps`);
+  }
+
+  /** Adds an episode's line to episodes.jsonl. */
+  protected writeEpisode({ episode, globalStep, return: total, length, envIndex }: E): void {
+    const { seconds } = this.#progress();
+    this.#directory?.append('episodes', { episode, globalStep, return: total, length, envIndex, seconds });
   }
 
   #checkLimits(): void {

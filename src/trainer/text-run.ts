@@ -1,13 +1,10 @@
 // Training a language model in a token environment: whole episodes are played side by side, one token each at a time.
 
-import { appendFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Discrete, type Env, type MakeOptions } from '../env/index.ts';
-import { type ReferenceModel, TextEnv } from '../env/text/index.ts';
+import { type ReferenceModel, TextEnv, type TextTokenizer } from '../env/text/index.ts';
 import { Reference } from '../env/text/rlhf/reference.ts';
 import { Tokenizer } from '../lm/index.ts';
 import {
-  type CollectedEpisode,
   type LMActorNetwork,
   type LMCriticNetwork,
   type PPOConfig,
@@ -16,10 +13,11 @@ import {
 } from '../rl/index.ts';
 import { klCoefOf, type TextAlgorithm } from './algorithms.ts';
 import { makeSingleEnvironments, type SingleEnvironments } from './environments.ts';
+import { completionRows } from './completion-rows.ts';
 import { type EpisodeCallbacks, EpisodeRun, type EpisodeRunOptions } from './episode-run.ts';
-import { rlhfColumns } from './rlhf-metrics.ts';
 import { randomSeed, type RunResult } from './run.ts';
 import { loadTextCheckpoint, writeTextCheckpoint } from './text-checkpoint.ts';
+import { TokenTexts } from './token-texts.ts';
 import { type Plan, seedOfCheckpoint } from './training-files.ts';
 
 /** What to call when; any may end the run. */
@@ -73,6 +71,7 @@ export interface TrainTextResult extends RunResult {
 export class TextRun extends EpisodeRun<TokenRollout> {
   readonly #policy: TokenPolicy;
   readonly #tokenizer: Tokenizer | undefined;
+  readonly #tokenTexts: TokenTexts | undefined;
   readonly #seed: number;
   readonly #plan: Plan;
   readonly #reference: Reference;
@@ -90,7 +89,9 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     const policy = new TokenPolicy({ actor, critic, temperature, numTokens });
     super(options, { environments, policy, algorithm, seed, callbacks, saveInterval });
     this.#policy = policy;
-    this.#tokenizer = options.tokenizer ?? tokenizerOf(environments);
+    const tokenizer = options.tokenizer ?? tokenizerOf(environments);
+    this.#tokenizer = tokenizer instanceof Tokenizer ? tokenizer : undefined;
+    this.#tokenTexts = tokenizer && new TokenTexts(tokenizer);
     this.#seed = seed;
     // Before weights of a checkpoint come in.
     this.#reference = referenceFor(options, algorithm, policy);
@@ -124,13 +125,13 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     return { ...(await this.run()), policy: this.#policy };
   }
 
-  protected override written(episode: CollectedEpisode): void {
-    if (this.directory === null) return;
-    const { info, return: total, length: tokens, group } = episode;
-    const { prompt, completion, finishReason, correct } = info;
-    const row = { update: this.updates + 1, episode: this.log.count, prompt, completion, finishReason, correct };
-    const line = JSON.stringify({ ...row, return: total, tokens, group, ...rlhfColumns(episode) });
-    appendFileSync(join(this.directory.path, 'completions.jsonl'), `${line}\n`);
+  /** Texts have lines of their own, which say more. */
+  protected override writeEpisode(): void {}
+
+  protected override writeTexts(rollout: TokenRollout, referenceLogProbs: Float32Array | undefined): void {
+    const firstEpisode = this.log.count - rollout.episodes.length + 1;
+    const facts = { update: this.updates + 1, firstEpisode, tokenTexts: this.#tokenTexts, referenceLogProbs };
+    for (const row of completionRows(rollout, facts)) this.directory?.append('completions', row);
   }
 
   protected override async referenceLogProbs({ rows, sequences }: TokenRollout): Promise<Float32Array | undefined> {
@@ -197,8 +198,7 @@ function referenceFor({ reference }: TrainTextOptions, algorithm: TextAlgorithm,
   return chosen;
 }
 
-function tokenizerOf({ envs }: SingleEnvironments): Tokenizer | undefined {
+function tokenizerOf({ envs }: SingleEnvironments): TextTokenizer | undefined {
   const { unwrapped } = envs[0]!;
-  const tokenizer: unknown = unwrapped instanceof TextEnv ? unwrapped.tokenizer : undefined;
-  return tokenizer instanceof Tokenizer ? tokenizer : undefined;
+  return unwrapped instanceof TextEnv ? unwrapped.tokenizer : undefined;
 }

@@ -20,7 +20,7 @@ import {
 } from '../nn/index.ts';
 import { checkFiles, checksumsOf, checksumsSchema } from './checksums.ts';
 import { CheckpointError } from './errors.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../tracking/version.ts';
 
 const TENSORS = 'training.safetensors';
 const STATE = 'training.json';

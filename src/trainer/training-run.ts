@@ -105,16 +105,16 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     const howLong =
       updateInterval === undefined ? { steps: this.#ppo.config.rolloutSteps } : { episodes: updateInterval };
     const rollout = await this.#collector.collect({ ...howLong, onStep: this.#onStep });
-    for (let row = 0; row < rollout.rows; row++) this.steps += rollout.valid[row]!;
     if (this.#onStep === undefined) for (const episode of rollout.episodes) this.#noteEpisode(episode);
+    for (let row = 0; row < rollout.rows; row++) this.steps += rollout.valid[row]!;
     return rollout;
   }
 
   /** Writes an episode down. Those that end with or after the last one wanted are not part of the run. */
-  #noteEpisode({ return: scaled, length, envIndex }: Episode): void {
+  #noteEpisode({ return: scaled, length, envIndex, endedAt }: Episode): void {
     const raw = this.#normalized.episodes?.returnQueue.shift() ?? scaled;
     if (this.limit.unit === 'episodes' && this.log.count >= this.limit.count) return;
-    this.note({ return: raw, length, envIndex });
+    this.note({ return: raw, length, envIndex, endedAt });
   }
 
   protected override learn(rollout: Rollout, fraction: number): Promise<PPOMetrics> {

@@ -26,7 +26,7 @@ export function rolloutOf(
     firstRow += length;
     rewards[firstRow - 1] = returns[i]!;
     terminated[firstRow - 1] = 1;
-    return { ...episode, envIndex: 0, terminated: true, seed: 0, info: {} };
+    return { ...episode, envIndex: 0, terminated: true, endedAt: firstRow, seed: 0, info: {} };
   });
   return {
     numEnvs: 1,

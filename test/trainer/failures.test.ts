@@ -12,11 +12,11 @@ import { MLPActorNetwork } from '../../src/rl/index.ts';
 import {
   CheckpointError,
   loadPPOAgent,
-  type MetricsRow,
   TrainingFailedError,
   trainAgent,
   type TrainTextOptions,
 } from '../../src/trainer/index.ts';
+import type { MetricsRow } from '../../src/tracking/index.ts';
 import { temporaryDirectory, tinyRun } from './tiny-run.ts';
 import { digits, envOptions, tinyActor, tinyText, tokenizer } from './tiny-text.ts';
 

@@ -276,6 +276,7 @@ test('metrics are what TRL calls them', () => {
     info,
     envIndex: 0,
     terminated: true,
+    endedAt: length,
     group: 0,
     seed: 0,
     firstRow: 0,

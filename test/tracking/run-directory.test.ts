@@ -1,15 +1,22 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { defaultRunDirectory, loadPPOAgent } from '../../src/trainer/index.ts';
-import { temporaryDirectory, tinyRun } from './tiny-run.ts';
+import { defaultRunDirectory, readRows, readRun } from '../../src/tracking/index.ts';
+import { loadPPOAgent, type TrainCallbacks } from '../../src/trainer/index.ts';
+import { temporaryDirectory, tinyRun } from '../trainer/tiny-run.ts';
 
 const root = temporaryDirectory();
 
 test('holds what the run was told, what it measured, and how it ended', async () => {
   const runDirectory = join(root, 'run');
   const result = await tinyRun(root, { runDirectory, savePath: undefined, notes: { recipe: { env: 'CartPole-v1' } } });
-  expect(readdirSync(runDirectory).sort()).toEqual(['checkpoints', 'config.json', 'metrics.jsonl', 'summary.json']);
+  expect(readdirSync(runDirectory).sort()).toEqual([
+    'checkpoints',
+    'config.json',
+    'episodes.jsonl',
+    'metrics.jsonl',
+    'summary.json',
+  ]);
 
   const config = readJson(join(runDirectory, 'config.json'));
   expect(config).toMatchObject({
@@ -67,6 +74,38 @@ test('metrics are in the file as soon as they are told', async () => {
     },
   });
   expect(lines).toEqual([1, 2]);
+});
+
+test.each([undefined, { onEpisodeEnd: () => undefined }])('a line for each episode, %#', async (listener) => {
+  const runDirectory = join(root, `episodes ${listener === undefined}`);
+  let steps = 0;
+  const ends: number[] = [];
+  // The step after an episode's last only resets its environment.
+  const resetting = new Set<number>();
+  const counting: TrainCallbacks = {
+    onStep: ({ rewards, episodes }) => {
+      rewards.forEach((_, i) => {
+        if (resetting.delete(i)) return;
+        steps++;
+        if (!episodes.some(({ envIndex }) => envIndex === i)) return;
+        ends.push(steps);
+        resetting.add(i);
+      });
+    },
+  };
+  const callbacks = [listener ?? {}, ...(listener === undefined ? [] : [counting])];
+  const { episodeReturns, episodeLengths } = await tinyRun(root, { runDirectory, callbacks });
+  const { rows, skipped } = await readRows(join(runDirectory, 'episodes.jsonl'));
+  expect(skipped).toBe(0);
+  expect(rows.length).toBeGreaterThan(4);
+  expect(rows.map((row) => row['return'])).toEqual(episodeReturns);
+  expect(rows.map((row) => row['length'])).toEqual(episodeLengths);
+  expect(rows.map((row) => row['episode'])).toEqual(rows.map((_, i) => i + 1));
+  const globalSteps = rows.map((row) => row['globalStep'] as number);
+  expect(globalSteps).toEqual(globalSteps.toSorted((a, b) => a - b));
+  if (listener !== undefined) expect(globalSteps).toEqual(ends);
+  const { seconds } = (await readRun(runDirectory)).summary!;
+  expect(rows.every((row) => (row['seconds'] as number) <= (seconds as number))).toBe(true);
 });
 
 test('a directory that holds a run is not written over', async () => {
