@@ -2,6 +2,7 @@
 
 import { registerWrapper } from './registry.ts';
 import {
+  AddRenderObservation,
   Autoreset,
   ClipAction,
   ClipReward,
@@ -10,11 +11,14 @@ import {
   NormalizeObservation,
   NormalizeReward,
   RecordEpisodeStatistics,
+  RecordVideo,
+  RenderCollection,
   RescaleAction,
   RescaleObservation,
   TimeAwareObservation,
 } from './wrappers/index.ts';
 
+registerWrapper(AddRenderObservation);
 registerWrapper(Autoreset);
 registerWrapper(ClipAction);
 registerWrapper(ClipReward);
@@ -23,6 +27,8 @@ registerWrapper(FrameStackObservation);
 registerWrapper(NormalizeObservation);
 registerWrapper(NormalizeReward);
 registerWrapper(RecordEpisodeStatistics);
+registerWrapper(RecordVideo);
+registerWrapper(RenderCollection);
 registerWrapper(RescaleAction);
 registerWrapper(RescaleObservation);
 registerWrapper(TimeAwareObservation);

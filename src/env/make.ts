@@ -7,6 +7,7 @@ import { findSpec, findWrapper } from './lookup.ts';
 import type { EnvSpec } from './spec.ts';
 import { OrderEnforcing } from './wrappers/order-enforcing.ts';
 import { PassiveEnvChecker } from './wrappers/passive-env-checker.ts';
+import { RenderCollection } from './wrappers/render-collection.ts';
 import { TimeLimit } from './wrappers/time-limit.ts';
 
 /** Options of {@link make}. All others are arguments of the environment; they come over those it was registered with. */
@@ -15,7 +16,10 @@ export interface MakeOptions {
   readonly maxEpisodeSteps?: number | undefined;
   /** Whether to leave out {@link PassiveEnvChecker}. Default: as registered, which by default is false. */
   readonly disableEnvChecker?: boolean | undefined;
-  /** How `render` draws: one of the environment's `metadata.renderModes`. */
+  /**
+   * How `render` draws: one of the environment's `metadata.renderModes`; with `_list` behind it, such as `rgb_array_list`, in a
+   * {@link RenderCollection}.
+   */
   readonly renderMode?: string | undefined;
   readonly [argument: string]: unknown;
 }
@@ -38,13 +42,15 @@ export function make(id: string | EnvSpec, options: MakeOptions = {}): Env {
     disableEnvChecker = spec.disableEnvChecker,
     ...given
   } = options;
-  const kwargs = { ...spec.kwargs, ...given };
+  // Of an environment that draws pictures, RenderCollection makes lists of them.
+  const collects = given.renderMode?.endsWith('_list') ?? false;
+  const renderMode = collects ? given.renderMode?.slice(0, -'_list'.length) : given.renderMode;
+  const kwargs = { ...spec.kwargs, ...given, ...(collects ? { renderMode } : {}) };
   if (spec.entryPoint === undefined) throw new EnvError(`${spec.id} is registered without an entryPoint: use makeVec`);
   let env: Env = spec.entryPoint(kwargs);
   if (!(env instanceof Env)) {
     throw new InvalidEnv(`The entryPoint of ${spec.id} must return an Env and no promise, but returned ${String(env)}`);
   }
-  const { renderMode } = options;
   if (renderMode !== undefined && !env.metadata.renderModes.includes(renderMode)) {
     const modes = env.metadata.renderModes.map((mode) => `'${mode}'`).join(', ');
     throw new UnsupportedMode(`${spec.id} has no render mode '${renderMode}'; its metadata.renderModes are [${modes}]`);
@@ -70,5 +76,5 @@ export function make(id: string | EnvSpec, options: MakeOptions = {}): Env {
     const WrapperClass = entryPoint ?? findWrapper(name);
     env = new WrapperClass(env, wrapperKwargs as never);
   }
-  return env;
+  return collects ? new RenderCollection(env) : env;
 }

@@ -1,9 +1,8 @@
 // Pictures as arrays of numbers, drawn in Node.
 
-import { createRequire } from 'node:module';
-import type { Canvas, createCanvas as CreateCanvas } from '@napi-rs/canvas';
-import { DependencyNotInstalled } from '../errors.ts';
+import type { Canvas } from '@napi-rs/canvas';
 import type { Drawing } from './drawing.ts';
+import { optionalPackage } from './optional-package.ts';
 
 /**
  * A picture as `render` returns it in mode `rgb_array`: a Uint8Array `[height, width, 3]`, flat in C order like all array values,
@@ -51,17 +50,11 @@ export function drawFrame<State>(drawing: Drawing<State>, state: State): Frame {
 let canvas: Canvas | undefined;
 
 function canvasOf(width: number, height: number): Canvas {
-  if (canvas?.width !== width || canvas.height !== height) canvas = canvasLibrary().createCanvas(width, height);
+  if (canvas?.width === width && canvas.height === height) return canvas;
+  const { createCanvas } = optionalPackage<typeof import('@napi-rs/canvas')>(
+    '@napi-rs/canvas',
+    'Pictures are drawn by',
+  );
+  canvas = createCanvas(width, height);
   return canvas;
-}
-
-/** Loaded when the first picture is drawn: whoever draws nothing need not install it. */
-function canvasLibrary(): { readonly createCanvas: typeof CreateCanvas } {
-  try {
-    return createRequire(import.meta.url)('@napi-rs/canvas');
-  } catch (error) {
-    throw new DependencyNotInstalled('Pictures are drawn by @napi-rs/canvas: npm install @napi-rs/canvas', {
-      cause: error,
-    });
-  }
 }

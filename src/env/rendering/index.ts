@@ -10,3 +10,11 @@ export type { FrozenLakePicture } from './frozen-lake.ts';
 export type { MountainCarPicture } from './mountain-car.ts';
 export type { PendulumPicture } from './pendulum.ts';
 export type { TaxiPicture } from './taxi.ts';
+export type { VideoFormat } from './video.ts';
+export {
+  cappedCubicVideoSchedule,
+  saveVideo,
+  type SaveVideoOptions,
+  VideoFile,
+  type VideoTrigger,
+} from './video-file.ts';

@@ -1,3 +1,4 @@
+export { AddRenderObservation, type AddRenderObservationOptions } from './add-render-observation.ts';
 export { Autoreset } from './autoreset.ts';
 export { FrameStackObservation, type FrameStackObservationOptions } from './frame-stack-observation.ts';
 export { NormalizeObservation, type NormalizeObservationOptions } from './normalize-observation.ts';
@@ -9,6 +10,8 @@ export {
   RecordEpisodeStatistics,
   type RecordEpisodeStatisticsOptions,
 } from './record-episode-statistics.ts';
+export { RecordVideo, type RecordVideoOptions } from './record-video.ts';
+export { RenderCollection, type RenderCollectionOptions } from './render-collection.ts';
 export type { Bounds } from './rescale-box.ts';
 export { RunningMeanStd, type RunningMeanStdState } from './running-mean-std.ts';
 export { TimeAwareObservation, type TimeAwareObservationOptions } from './time-aware-observation.ts';
