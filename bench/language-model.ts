@@ -18,11 +18,16 @@ export const SIZES = {
 
 export type Size = keyof typeof SIZES;
 
-/** The folder of a model, written at first use; beside it the peers find it by GYMFORMER_BENCH_FOLDER. */
+/** Where the peers find what ours leaves for them. */
+export function sharedFolder(): string {
+  const folder = process.env['GYMFORMER_BENCH_FOLDER'];
+  if (folder === undefined) throw new Error('GYMFORMER_BENCH_FOLDER is not set: run benchmarks with bench/run.ts');
+  return folder;
+}
+
+/** The folder of a model, written at first use. */
 export async function modelFolder(size: Size): Promise<string> {
-  const base = process.env['GYMFORMER_BENCH_FOLDER'];
-  if (base === undefined) throw new Error('GYMFORMER_BENCH_FOLDER is not set: run benchmarks with bench/run.ts');
-  const folder = join(base, size);
+  const folder = join(sharedFolder(), size);
   if (!existsSync(join(folder, 'model.safetensors'))) {
     const model = fromConfig({ ...SIZES[size], resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 }, { seed: 0 });
     await savePretrained(model, folder);

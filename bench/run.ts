@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import type { Benchmark, Measurement, Metric, Peer } from './benchmark.ts';
 
 const folder = import.meta.dirname;
-const OWN = ['run.ts', 'measure.ts', 'benchmark.ts', 'learner.ts', 'language-model.ts'];
+const OWN = ['run.ts', 'measure.ts', 'benchmark.ts', 'learner.ts', 'language-model.ts', 'preference-data.ts'];
 const NAMES = readdirSync(folder)
   .filter((file) => file.endsWith('.ts') && !OWN.includes(file))
   .map((file) => file.slice(0, -'.ts'.length))
