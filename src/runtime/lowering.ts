@@ -172,9 +172,13 @@ const loweringRules: { readonly [K in Exclude<Op, 'leaf'>]: LoweringRule<K> } = 
 
   take: (emit, inputs) => emit.node('Gather', inputs, { axis: 0 }),
   // The third input, which simplify.ts adds, is what the values are added to.
+  // ScatterND would be faster by itself, but its threads lose sums where an index comes twice.
   putRows: (emit, [values, indices, onto], _attributes, node) => {
-    const at = emit.node('Cast', [reshape(emit, indices!, [...node.inputs[1]!.shape, 1])], { to: ONNX_TYPE.int64 });
-    return emit.node('ScatterND', [onto ?? zeros(emit, node.shape), at, values!], { reduction: 'add' });
+    const [rows, ...rest] = [node.inputs[1]!.size, ...node.shape.slice(1)];
+    const at = reshape(emit, indices!, [rows, ...rest.map(() => 1)]);
+    const each = emit.node('Expand', [at, emit.int64([rows, ...rest])]);
+    const flat = reshape(emit, values!, [rows, ...rest]);
+    return emit.node('ScatterElements', [onto ?? zeros(emit, node.shape), each, flat], { axis: 0, reduction: 'add' });
   },
   gather: (emit, inputs, { axis }) => emit.node('GatherElements', inputs, { axis }),
   scatter: (emit, [values, indices, onto], { axis }, node) => {

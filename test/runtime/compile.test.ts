@@ -191,3 +191,15 @@ describe('asynchronous calls', () => {
     f.dispose();
   });
 });
+
+test('the gradient of a row that is taken very often counts every time, whatever the threads do', () => {
+  const [count, width] = [16_384, 128];
+  const table = zeros([2, width]);
+  const gradient = compile((rows: Tensor, indices: Tensor) => gradients(rows.take(indices).sum(), [rows])[0]!, {
+    threads: 2,
+  }).bind(table, { shape: [count], dtype: 'int32' });
+  for (let run = 0; run < 20; run++) {
+    gradient.run();
+    expect(new Set(gradient.results as unknown as Float32Array)).toEqual(new Set([count, 0]));
+  }
+});
