@@ -91,6 +91,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
    * Improves the policy with episodes that it has just played.
    *
    * @param referenceLogProbs of the rows, by the reference policy; needed if `klCoef` is not 0
+   * @param signal gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update
    * @throws NonFiniteError if a loss or the gradients' norm is not finite; the weights are still good then.
    */
   async update(
@@ -98,7 +99,12 @@ export abstract class CriticFree<R extends EpisodeSteps> {
     {
       progress = 0,
       referenceLogProbs,
-    }: { readonly progress?: number; readonly referenceLogProbs?: Float32Array | undefined } = {},
+      signal,
+    }: {
+      readonly progress?: number;
+      readonly referenceLogProbs?: Float32Array | undefined;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<CriticFreeMetrics> {
     const { config, policy } = this;
     const { updateEpochs = 1, minibatchSize = -1, epsClip = 0.2, epsClipHigh = epsClip, lrSchedule } = config;
@@ -120,6 +126,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
         const layout = policy.layout(rollout, chosen, size.filled);
         await this.#optimizer.step(layout, targets, options, totals);
         if (turnIsDue()) await giveTurn();
+        signal?.throwIfAborted();
       }
     }
     const { valueLoss: _valueLoss, valueClipFraction: _valueClipFraction, ...means } = totals.means();

@@ -64,6 +64,8 @@ export interface EpisodeOptions {
   readonly resetOptions?: ((group: number) => Readonly<Record<string, unknown>>) | undefined;
   /** Takes the likeliest actions, for evaluation. Default false. */
   readonly deterministic?: boolean | undefined;
+  /** Gives the collection up, between two steps: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A rollout of whole episodes: `numEnvs` is 1, and rows of one episode follow each other. */
@@ -119,7 +121,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
    * environments answer.
    */
   async collect(options: EpisodeOptions): Promise<R> {
-    const { episodes: count, groupSize = 1, onEpisode, resetOptions, deterministic = false } = options;
+    const { episodes: count, groupSize = 1, onEpisode, resetOptions, deterministic = false, signal } = options;
     if (!(isCount(count) && isCount(groupSize) && count % groupSize === 0)) {
       throw new RangeError(`collect: ${count} episodes do not make groups of ${groupSize}`);
     }
@@ -172,6 +174,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
       await beginAll(askEach(slots, begin));
       while (slots.some(({ episode }) => episode !== null)) {
         if (turnIsDue()) await giveTurn();
+        signal?.throwIfAborted();
         recorder.act(
           slots.map(({ observation }) => observation),
           deterministic ? null : this.#generator,

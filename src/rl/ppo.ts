@@ -152,9 +152,13 @@ export class PPO<R extends Steps = Rollout> {
    * Improves the policy with a rollout that it has just made.
    *
    * @param progress how much of the run is over, 0 to 1, for schedules
+   * @param signal gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update
    * @throws NonFiniteError if a loss or the gradients' norm is not finite; the weights are still good then.
    */
-  async update(rollout: R, { progress = 0 }: { readonly progress?: number } = {}): Promise<PPOMetrics> {
+  async update(
+    rollout: R,
+    { progress = 0, signal }: { readonly progress?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<PPOMetrics> {
     const { config, policy } = this;
     const { values, nextValues } = await policy.stateValues(rollout);
     const ended = endings(rollout);
@@ -176,6 +180,7 @@ export class PPO<R extends Steps = Rollout> {
         const layout = policy.layout(rollout, units.subarray(first, first + size.taken), size.filled);
         await this.#optimizer.step(layout, targets, options, totals);
         if (turnIsDue()) await giveTurn();
+        signal?.throwIfAborted();
       }
       epochs++;
       if (config.targetKl !== null && totals.takeEpochKl() > config.targetKl) break;

@@ -36,6 +36,19 @@ export interface CollectOptions {
   readonly steps?: number | undefined;
   readonly episodes?: number | undefined;
   readonly onStep?: StepListener | undefined;
+  /** Gives the rollout up: its reason is thrown. What the environments and the generator have done until then, they have done. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a {@link RolloutCollector} stands; plain data, for checkpoints. */
+export interface RolloutCollectorState {
+  /** What the next step decides on, `[numEnvs, observationSize]`. */
+  readonly observations: Float32Array;
+  /** Of the episodes under way. */
+  readonly returns: readonly number[];
+  readonly lengths: readonly number[];
+  /** 1 for environments whose next step only resets them. */
+  readonly resetting: readonly number[];
 }
 
 /** Runs a policy in a vector environment, one rollout after another; episodes go on from one to the next. */
@@ -72,8 +85,37 @@ export class RolloutCollector {
     this.#resetting = new Uint8Array(env.numEnvs);
   }
 
+  /** Where it stands between two rollouts, beside the environment's own state; undefined before the first. Plain data; may be set. */
+  get state(): RolloutCollectorState | undefined {
+    if (this.#observations === undefined) return undefined;
+    return {
+      observations: this.#observations.slice(),
+      returns: [...this.#returns],
+      lengths: [...this.#lengths],
+      resetting: [...this.#resetting],
+    };
+  }
+
+  set state(state: RolloutCollectorState) {
+    const { observations, returns, lengths, resetting } = state;
+    if (observations.length !== this.env.numEnvs * this.policy.observationSize) {
+      throw new RangeError(`a rollout's state of ${observations.length} numbers does not fit ${this.env}`);
+    }
+    this.#observations = Float32Array.from(observations);
+    this.#returns.set(returns);
+    this.#lengths.set(lengths);
+    this.#resetting.set(resetting);
+  }
+
+  /** Lets the next rollout begin with a reset of all environments; the episodes under way are given up. */
+  restart(seed: number): void {
+    this.#seed = seed;
+    this.#observations = undefined;
+    for (const counts of [this.#returns, this.#lengths, this.#resetting]) counts.fill(0);
+  }
+
   /** Goes on from where the last rollout ended; the first begins with a reset. */
-  async collect({ steps, episodes: wanted, onStep }: CollectOptions): Promise<Rollout> {
+  async collect({ steps, episodes: wanted, onStep, signal }: CollectOptions): Promise<Rollout> {
     if ((steps === undefined) === (wanted === undefined)) throw new Error('collect: give either steps or episodes');
     const limit = steps ?? wanted!;
     if (!Number.isInteger(limit) || limit < 1) {
@@ -91,6 +133,7 @@ export class RolloutCollector {
     let taken = 0;
     for (let t = 0; steps !== undefined ? t < steps : episodes.length < wanted!; t++) {
       if (turnIsDue()) await giveTurn();
+      signal?.throwIfAborted();
       const row = t * numEnvs;
       rollout.reserve(row + numEnvs);
       rollout.observations.set(current, row * size);
