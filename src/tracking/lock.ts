@@ -30,20 +30,23 @@ export function takeLock(directory: string): void {
     write();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const found = readLock(directory);
-    if (found !== null && isAlive(found, directory)) {
-      const where = found.host === lock.host ? '' : ` on ${found.host}`;
-      throw new Error(
-        `process ${found.pid}${where} is writing ${directory} since ${found.startedAt}: wait for it, choose another runDirectory, or, ` +
-          `if that process is gone, remove ${path}`,
-        { cause: error },
-      );
-    }
+    checkLock(directory);
     rmSync(path, { force: true });
     // Of two processes that come this way at once, the second finds the first's lock here.
     write();
   }
   held.add(path);
+}
+
+/** @throws Error if a process that is alive holds the lock of a run */
+export function checkLock(directory: string): void {
+  const found = readLock(directory);
+  if (found === null || !isAlive(found, directory)) return;
+  const where = found.host === hostname() ? '' : ` on ${found.host}`;
+  throw new Error(
+    `process ${found.pid}${where} is writing ${directory} since ${found.startedAt}: wait for it, choose another runDirectory, or, ` +
+      `if that process is gone, remove ${join(directory, FILE)}`,
+  );
 }
 
 /** Gives the lock back. */

@@ -12,10 +12,16 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readSync,
+  renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -27,6 +33,11 @@ import { packageVersion } from './version.ts';
 
 /** A row as it is given: what is undefined is left out, what is not finite becomes null. */
 type Loose<Row> = { readonly [K in keyof Row]: Row[K] | undefined };
+
+/** Where a run's files of rows end, in bytes; a file that is not named is empty. */
+export type RowPositions = { readonly [Name in keyof RunRows]?: number | undefined };
+
+const ROW_FILES = ['metrics', 'episodes', 'completions'] as const satisfies readonly (keyof RunRows)[];
 
 /** The directory of one training run. */
 export class RunDirectory {
@@ -43,28 +54,68 @@ export class RunDirectory {
    * @param path must not hold another run, unless `continues`. Throws an Error that says so if it does, and if another process is
    *   writing there.
    * @param options.continues whether to go on with the run that is there: lines are added to its files, and its summary is removed
+   * @param options.rows where the files of rows ended when what the run goes on from was saved: what was written later is cut off, because
+   *   it is written again. Default: nothing is cut off.
    */
-  constructor(path: string, { continues = false }: { readonly continues?: boolean } = {}) {
+  constructor(
+    path: string,
+    { continues = false, rows }: { readonly continues?: boolean; readonly rows?: RowPositions | undefined } = {},
+  ) {
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
     mkdirSync(path, { recursive: true });
     takeLock(path);
     if (continues) {
       rmSync(join(path, 'summary.json'), { force: true });
+      if (rows !== undefined) this.cutRows(rows);
     } else if (existsSync(join(path, 'config.json'))) {
       releaseLock(path);
       throw new Error(`${path} already holds a run: choose another runDirectory, or remove this one`);
     }
   }
 
-  /** Writes config.json: `config`, and under `versions` what it ran on. */
+  /** Writes config.json: `config`, and under `versions` what it ran on. A run that goes on was created when it began. */
   writeConfig(config: object): void {
-    this.#writeJson('config.json', { ...config, versions: versions(), createdAt: new Date().toISOString() });
+    const createdAt = createdBefore(this.path) ?? new Date().toISOString();
+    this.#writeJson('config.json', { ...config, versions: versions(), createdAt });
   }
 
   /** Adds a line to a file. It is in the file when this returns, whatever happens to this process next. */
   append<Name extends keyof RunRows>(name: Name, row: Loose<RunRows[Name]>): void {
-    writeSync(this.#open(name), `${JSON.stringify(row)}\n`);
+    const file = this.#open(name);
+    const { size } = fstatSync(file);
+    const line = Buffer.from(`${JSON.stringify(row)}\n`);
+    try {
+      // A disk that is nearly full takes a part of a line.
+      for (let written = 0; written < line.length; ) written += writeSync(file, line, written);
+    } catch (error) {
+      ftruncateSync(file, size);
+      throw error;
+    }
+  }
+
+  /** Waits until all rows are on the disk, and says where the files end. */
+  flushRows(): RowPositions {
+    return Object.fromEntries(
+      ROW_FILES.flatMap((name) => {
+        const open = this.#files.get(name);
+        if (open !== undefined) {
+          fsyncSync(open);
+          return [[name, fstatSync(open).size]];
+        }
+        const file = join(this.path, `${name}.jsonl`);
+        return existsSync(file) ? [[name, statSync(file).size]] : [];
+      }),
+    );
+  }
+
+  /** Cuts the files of rows off where they ended once. One that is shorter stays as it is. */
+  cutRows(rows: RowPositions): void {
+    for (const name of ROW_FILES) {
+      const file = join(this.path, `${name}.jsonl`);
+      const end = rows[name] ?? 0;
+      if (existsSync(file) && statSync(file).size > end) truncateSync(file, end);
+    }
   }
 
   /** Writes summary.json. */
@@ -102,7 +153,19 @@ export class RunDirectory {
   }
 
   #writeJson(name: string, value: object): void {
-    writeFileSync(join(this.path, name), `${JSON.stringify(value, null, 2)}\n`);
+    // Beside it first: whenever the machine stops, the file is the old one or the new one.
+    const path = join(this.path, name);
+    writeFileSync(`${path}.tmp`, `${JSON.stringify(value, null, 2)}\n`);
+    renameSync(`${path}.tmp`, path);
+  }
+}
+
+function createdBefore(path: string): string | undefined {
+  try {
+    const { createdAt } = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as { createdAt?: unknown };
+    return typeof createdAt === 'string' ? createdAt : undefined;
+  } catch {
+    return undefined;
   }
 }
 
