@@ -52,6 +52,8 @@ export const recipeSchema = z
       /** Episodes between checkpoints. Default 100. */
       saveInterval: positiveInteger.optional(),
       seed: natural.optional(),
+      /** Whether to write an episode to `replays/` now and then, of an environment that can be drawn. Default true. */
+      recordEpisodes: flag.optional(),
       normalizeObservation: flag.optional(),
       normalizeReward: flag.optional(),
       /** Stops as soon as the mean return of the latest 100 episodes reaches this. */

@@ -54,6 +54,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
     });
     this.mark();
     this.open(this.#config());
+    if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }
 
   async train(): Promise<TrainCriticFreeResult> {

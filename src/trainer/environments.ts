@@ -39,6 +39,8 @@ export interface Environments {
   readonly id: string | null;
   /** What `make` was given besides the id. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Makes one more, not normalised; null if the environment belongs to the caller. */
+  readonly makeOne: (() => Env) | null;
   /** Closes it, unless it belongs to the caller. */
   close(): Promise<void>;
 }
@@ -61,13 +63,21 @@ export function makeEnvironments(options: EnvironmentOptions): Environments {
   const { numEnvs } = options;
   if (id !== null) {
     const vectorEnv: VectorEnv = makeVec(findSpec(id), { ...kwargs, numEnvs });
-    return { vectorEnv, name: id, id, options: kwargs, close: async () => vectorEnv.close() };
+    return { vectorEnv, name: id, id, options: kwargs, makeOne, close: async () => vectorEnv.close() };
   }
   const vectorEnv = new SyncVectorEnv(Array.from({ length: numEnvs }, () => makeOne));
   const close = async (): Promise<void> => {
     if (!isBorrowed) await vectorEnv.close();
   };
-  return { vectorEnv: vectorEnv as VectorEnv, name: nameOf(vectorEnv.envs[0]!), id, options: kwargs, close };
+  const more = isBorrowed ? null : makeOne;
+  return {
+    vectorEnv: vectorEnv as VectorEnv,
+    name: nameOf(vectorEnv.envs[0]!),
+    id,
+    options: kwargs,
+    makeOne: more,
+    close,
+  };
 }
 
 /** As {@link makeEnvironments}, one by one. */
@@ -77,7 +87,7 @@ export function makeSingleEnvironments(options: EnvironmentOptions): SingleEnvir
   const close = async (): Promise<void> => {
     if (!isBorrowed) await Promise.all(envs.map((env) => env.close()));
   };
-  return { envs, name: id ?? nameOf(envs[0]!), id, options: kwargs, close };
+  return { envs, name: id ?? nameOf(envs[0]!), id, options: kwargs, makeOne: isBorrowed ? null : makeOne, close };
 }
 
 function nameOf(env: Env): string {

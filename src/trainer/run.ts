@@ -2,6 +2,7 @@
 // was learned is saved before the error is passed on.
 
 import { join } from 'node:path';
+import { drawingOf, type Env } from '../env/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { type Episode, NonFiniteError, type Steps } from '../rl/index.ts';
 import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
@@ -17,6 +18,8 @@ import type { CheckpointDetails } from './checkpoint.ts';
 import { checkPositiveInteger } from './environments.ts';
 import { EpisodeLog, WINDOW } from './episode-log.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
+import type { PPOAgent } from './ppo-agent.ts';
+import { type ReplayRecorder, replayRecorder } from './replay-recorder.ts';
 
 /** Options of every run. */
 export interface RunOptions {
@@ -102,6 +105,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   readonly #facts: RunFacts<R, M, E>;
   readonly #metrics: MetricsRow[] = [];
   #directory: RunDirectory | null = null;
+  /** Undefined where nothing is recorded. */
+  #replays: ReplayRecorder | undefined;
   #savePath = 'models';
   #started = performance.now();
   /** Steps that were taken before this run went on. */
@@ -144,6 +149,14 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.#directory?.writeConfig(config);
   }
 
+  /** Begins to record episodes, if the run has a directory and the environment can be drawn. Comes after {@link open}. */
+  protected recordEpisodes(agent: PPOAgent, makeOne: (() => Env) | null): void {
+    if (this.#directory === null || makeOne === null || drawingOf(this.#facts.name) === undefined) return;
+    const folder = join(this.#directory.path, 'replays');
+    const { seed } = this.#facts;
+    this.#replays = replayRecorder({ agent, env: makeOne(), folder, seed, episodes: this.log.count });
+  }
+
   protected get directory(): RunDirectory | null {
     return this.#directory;
   }
@@ -167,9 +180,12 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       this.mark();
       while (this.#stop === undefined) await this.#iterate();
       await this.#save();
+      await this.#replays?.record(this.log.count);
       this.#writeSummary(this.#stop.by, this.#stop.reason);
     } catch (error) {
       throw await this.#rescued(error);
+    } finally {
+      await this.#replays?.close();
     }
     return this.#result(this.#stop);
   }
@@ -194,6 +210,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.#directory?.append('metrics', row);
     await this.#call('onUpdateEnd', (callbacks) => callbacks.onUpdateEnd?.(this.#progress(), metrics));
 
+    await this.#replays?.afterUpdate(this.log.count);
     this.#checkLimits();
     if (this.#savesDue() > saved && this.#stop === undefined) await this.#save();
     if (this.#options.signal?.aborted) this.#stop ??= { by: 'signal' };

@@ -25,6 +25,11 @@ interface ClassicOptions {
   readonly maxTimesteps?: number | undefined;
   /** Episodes between checkpoints; they are written after the update that follows. Default 100. */
   readonly saveInterval?: number | undefined;
+  /**
+   * Whether to play an episode now and then, of an environment that can be drawn, and write it to `replays/` of the run directory:
+   * after 1, 8, 27, ... episodes, every 1000, and at the end. Default true.
+   */
+  readonly recordEpisodes?: boolean | undefined;
 }
 
 /** Options of {@link trainAgent} with PPO. Names are those of the Python original, in camelCase. */

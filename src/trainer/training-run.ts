@@ -89,6 +89,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     this.#onStep = this.#listener();
 
     this.open(this.#config());
+    if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }
 
   async train(): Promise<TrainResult> {

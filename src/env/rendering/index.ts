@@ -9,6 +9,7 @@ export { drawFrame, type Frame, frameOf, isFrame } from './frame.ts';
 export type { FrozenLakePicture } from './frozen-lake.ts';
 export type { MountainCarPicture } from './mountain-car.ts';
 export type { PendulumPicture } from './pendulum.ts';
+export { isReplay, type Replay, type ReplayFrame } from './replay.ts';
 export type { TaxiPicture } from './taxi.ts';
 export type { VideoFormat } from './video.ts';
 export {

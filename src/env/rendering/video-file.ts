@@ -1,9 +1,10 @@
 // Videos as files, and when to record one. Source: gymnasium.utils.save_video, Gymnasium 1.x.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import type { Frame } from './frame.ts';
 import { encodeVideo, type VideoEncoding, type VideoFormat } from './video.ts';
+import { writeWholeFile } from './whole-file.ts';
 
 /** Whether to record, by the number of an episode or of a step; the first is 0. */
 export type VideoTrigger = (index: number) => boolean;
@@ -36,21 +37,7 @@ export class VideoFile {
 
   /** Writes the file: beside its place first, flushed, then renamed over what was there. */
   async save(): Promise<string> {
-    const bytes = await this.#encoding.finish();
-    const temporary = `${this.path}.tmp-${process.pid}`;
-    try {
-      const file = openSync(temporary, 'w');
-      try {
-        for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(temporary, this.path);
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
+    writeWholeFile(this.path, await this.#encoding.finish());
     return this.path;
   }
 }
