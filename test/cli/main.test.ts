@@ -53,8 +53,10 @@ describe('train', () => {
     expect(readdirSync(directory).sort()).toEqual([
       'checkpoints',
       'config.json',
+      'episodes.jsonl',
       'metrics.jsonl',
       'recipe.yaml',
+      'replays',
       'summary.json',
     ]);
     expect(readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')).toHaveLength(3);
