@@ -1,17 +1,19 @@
 // What the commands that learn from a dataset share: sft, reward, dpo. The recipe, the screen, and where to find what.
 
-import { writeFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, extname } from 'node:path';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
-import { SeedSequence } from '../random/index.ts';
 import { defaultRunDirectory } from '../tracking/index.ts';
 import type { ExampleCallbacks, ExampleProgress, ExampleResult } from '../trainer/index.ts';
+import { seedOf } from '../trainer/example-settings.ts';
+import { isCheckpoint } from '../trainer/latest-checkpoint.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { clock, duration, grouped, percent } from './format.ts';
 import { ourCommand } from './our-command.ts';
 import { parseOverrides } from './overrides.ts';
 import { readRecipeOf, recipeOf } from './recipe.ts';
+import { goingOn, recipeOfRun } from './resume.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
 
 /** What all recipes for datasets say. */
@@ -26,8 +28,7 @@ interface DatasetRecipe {
 
 /** What a trainer is given by the command. */
 interface RunHooks {
-  /** Undefined in a run that goes on, which keeps its own. */
-  readonly seed: number | undefined;
+  readonly seed: number;
   readonly runDirectory: string;
   readonly signal: AbortSignal;
   readonly notes: Readonly<Record<string, unknown>>;
@@ -66,17 +67,21 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
 ): Promise<number> {
   const { schema, kind, doing } = command;
   const overrides = parseOverrides(words);
-  const recipe = ['.yaml', '.yml'].includes(extname(target).toLowerCase())
+  const given = ['.yaml', '.yml'].includes(extname(target).toLowerCase())
     ? readRecipeOf(schema, target, overrides)
     : recipeOf(schema, { kind, model: target }, overrides);
-  // A run that goes on keeps its seed.
-  const seed = recipe.seed ?? (recipe.resume === undefined ? new SeedSequence().generateState(1)[0]! : undefined);
-  const runDirectory = recipe.runDirectory ?? defaultRunDirectory(kind, seed ?? 0);
   const screen = new Screen(flags);
-  screen.begin('step');
-  screen.say(`${doing} ${recipe.model} on ${recipe.dataset}${seed === undefined ? '' : `, seed ${seed}`}.`);
-  let accuracy: number | null = null;
   try {
+    const from = given.resume === undefined ? undefined : goingOn(given.resume, (message) => screen.warn(message));
+    const recipe = { ...given, resume: from?.checkpoint };
+    // A run that goes on keeps its seed.
+    const seed = recipe.seed ?? seedOf(undefined, from?.checkpoint);
+    const runDirectory = recipe.runDirectory ?? from?.runDirectory ?? defaultRunDirectory(kind, seed);
+    const ran = recipeOfRun(runDirectory);
+    screen.begin('step');
+    screen.say(`${doing} ${recipe.model} on ${recipe.dataset}, seed ${seed}.`);
+    let accuracy: number | null = null;
+    let written = false;
     const trained = await command.train(recipe, {
       seed,
       runDirectory,
@@ -85,25 +90,31 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
       warn: (message) => screen.warn(message),
       callbacks: {
         onStep: (progress, row) => {
+          // From the first step on, so that a run that is killed can go on.
+          written ||= writeRecipe(ran, given, seed);
           accuracy = row['evalAccuracy'] ?? row['evalRewards/accuracies'] ?? accuracy;
           screen.progress(progress.seconds, () => progressText(progress, accuracy));
         },
       },
     });
     const { result, model, found, more } = trained;
-    const ran = join(runDirectory, 'recipe.yaml');
-    if (result.runDirectory !== null) {
-      // With the seed in it, this recipe is the run.
-      const { runDirectory: _directory, ...repeatable } = recipe;
-      writeFileSync(ran, stringify({ ...repeatable, seed: result.seed }));
-    }
     screen.say(`${summary(result)}\n${found}`);
-    screen.say(model === null ? '\nA dry run: nothing was written.' : whereAndNext(command, result, model, ran));
+    screen.say(model === null ? '\nA dry run: nothing was written.' : whereAndNext(command, result, model));
     screen.result({ ...resultJson(result), modelFolder: model, ...more });
     return result.stoppedBy === 'signal' ? EXIT_INTERRUPTED : 0;
   } finally {
     screen.release();
   }
+}
+
+/** With the seed in it, a recipe is the run. Nothing is written in a dry run, which has no directory. */
+function writeRecipe(path: string, { runDirectory: _directory, ...repeatable }: DatasetRecipe, seed: number): true {
+  if (!existsSync(dirname(path))) return true;
+  const { resume, ...recipe } = repeatable;
+  // A run that goes on where it is is the same run; one from a checkpoint of another begins with that.
+  const begun = resume !== undefined && isCheckpoint(resume) ? { resume } : {};
+  writeFileSync(path, stringify({ ...recipe, ...begun, seed }));
+  return true;
 }
 
 /** A step as a line of progress. @param accuracy the share of right answers, if somebody looked */
@@ -130,12 +141,11 @@ function summary({ steps, tokens, seconds, stoppedBy }: ExampleResult): string {
 }
 
 function whereAndNext<Recipe extends DatasetRecipe>(
-  { kind, next }: DatasetCommand<Recipe>,
-  { runDirectory, modelFolder: checkpoint, stoppedBy }: ExampleResult,
+  { next }: DatasetCommand<Recipe>,
+  { runDirectory, stoppedBy }: ExampleResult,
   model: string,
-  recipe: string,
 ): string {
-  const goOn = ['Go on with it', `${kind} ${recipe} --resume ${checkpoint}`] as const;
+  const goOn = ['Go on with it', `train --resume ${runDirectory}`] as const;
   const lines = [...(stoppedBy === 'signal' ? [goOn] : []), ...next(model)];
   const commands = lines.map(([what, words]) => `${`${what}:`.padEnd(20)}${ourCommand()} ${words}`);
   return `\nRun directory: ${runDirectory}\nModel:         ${model}\n\n${commands.join('\n')}`;
@@ -149,6 +159,7 @@ function resultJson(result: ExampleResult): object {
 
 /** How the loss went, for summaries. */
 export function lossText({ trainLoss, evalLoss }: ExampleResult): string {
+  if (trainLoss.length === 0) return 'No step was taken.';
   const losses = [`Loss ${trainLoss[0]!.toFixed(4)} at first, ${trainLoss.at(-1)!.toFixed(4)} in the last step`];
   if (evalLoss !== null) losses.push(`${evalLoss.toFixed(4)} on the rows kept to evaluate on`);
   return `${losses.join('; ')}.`;

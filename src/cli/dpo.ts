@@ -1,6 +1,6 @@
 // `gymformer dpo`: from a language model and preferences to one that follows them.
 
-import { trainDpo } from '../trainer/index.ts';
+import { type DpoResult, trainDpo } from '../trainer/index.ts';
 import { lossText, runOnDataset } from './dataset-run.ts';
 import { dpoRecipeSchema } from './dpo-schema.ts';
 import { percent } from './format.ts';
@@ -21,14 +21,7 @@ export function dpo(target: string, words: readonly string[], flags: ScreenFlags
         const result = await trainDpo({ ...options, ...hooks, model, referenceModel, tokenizer });
         const folder =
           options.lora === undefined ? result.modelFolder : await saveMerged(model, tokenizer, hooks.runDirectory);
-        const { evaluations, metrics } = result;
-        const [last, where] =
-          evaluations.length > 0
-            ? [evaluations.at(-1)!, 'of the pairs kept to evaluate on']
-            : [metrics.at(-1)!, 'of the pairs in the last step'];
-        const right = `The chosen one gained more than the rejected in ${percent(last['rewards/accuracies'] ?? 0)} ${where}`;
-        const margin = (last['rewards/margins'] ?? 0).toFixed(4);
-        return { result, model: folder, found: `${lossText(result)}\n${right}; mean margin ${margin}.` };
+        return { result, model: folder, found: [lossText(result), ...marginText(result)].join('\n') };
       },
       next: (folder) => [['Let it write', `generate ${folder} --prompt '...'`]],
     },
@@ -36,4 +29,15 @@ export function dpo(target: string, words: readonly string[], flags: ScreenFlags
     words,
     flags,
   );
+}
+
+/** How much better the chosen ones fare by now; nothing for a run that was at its end before it went on. */
+function marginText({ evaluations, metrics }: DpoResult): string[] {
+  const [evaluation, step] = [evaluations.at(-1), metrics.at(-1)];
+  const last = evaluation ?? step;
+  if (last === undefined) return [];
+  const right = percent(last['rewards/accuracies'] ?? 0);
+  const where = evaluation === undefined ? 'of the pairs in the last step' : 'of the pairs kept to evaluate on';
+  const margin = (last['rewards/margins'] ?? 0).toFixed(4);
+  return [`The chosen one gained more than the rejected in ${right} ${where}; mean margin ${margin}.`];
 }

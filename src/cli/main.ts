@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
+import type { TrainFlags } from './train.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   readonly version: string;
@@ -18,23 +19,29 @@ const program = new Command('gymformer')
 program
   .command('train')
   .description('train an agent or a language model by a recipe, or an agent on an environment')
-  .argument('<recipe>', 'a recipe (.yaml), or the id of an environment')
+  .argument('[recipe]', 'a recipe (.yaml), or the id of an environment')
+  .option('--resume <run>', 'go on with a run that was interrupted; or from a checkpoint, in a new run')
   .option('--quiet', 'print nothing but errors')
   .option('--json', 'print the result as JSON, and nothing else')
   .allowUnknownOption()
   .allowExcessArguments()
-  .usage('<recipe> [--quiet] [--json] [--key value ...]')
+  .usage('[recipe] [--resume <run>] [--quiet] [--json] [--key value ...]')
   .addHelpText(
     'after',
     `
 Any key of a recipe can be given as --key value, in place of what the recipe says:
   gymformer train CartPole-v1 --totalSteps 50000 --numEnvs 8 --seed 1
   gymformer train recipes/cartpole.yaml --ppo.lrActor 3e-4 --network.hiddenDim 32
-  gymformer train recipes/cot-arithmetic.yaml --model models/tiny --rl.maxEpisodes 5000`,
+  gymformer train recipes/cot-arithmetic.yaml --model models/tiny --rl.maxEpisodes 5000
+A run goes on, whatever its recipe, where it was stopped or killed:
+  gymformer train --resume runs/rlhf-20260101-120000-1`,
   )
-  .action(async (recipe: string, options: { quiet?: boolean; json?: boolean }, command: Command) => {
+  .action(async (_recipe: string | undefined, options: TrainFlags, command: Command) => {
     const { train } = await import('./train.ts');
-    process.exitCode = await train(recipe, command.args.slice(1), options);
+    const [first] = command.args;
+    // Without a recipe, the first word may be a key.
+    const target = first?.startsWith('--') ? undefined : first;
+    process.exitCode = await train(target, target === undefined ? command.args : command.args.slice(1), options);
   });
 
 program

@@ -25,15 +25,32 @@ export interface ReasoningResult {
   readonly runDirectory: string;
   /** The trained model's folder. */
   readonly model: string;
-  readonly sft: SftResult | null;
+  /** The command that goes on with it, if it was interrupted. */
+  readonly goOn: string;
+  readonly sft: SftNumbers | null;
   readonly before: Answers | null;
   readonly rl: TrainTextResult | null;
   readonly after: Answers | null;
 }
 
+/** What learning by example came to. */
+interface SftNumbers {
+  readonly steps: number | null;
+  readonly tokens: number | null;
+  readonly seconds: number | null;
+  readonly loss: number | null;
+}
+
+/** The numbers of a result or of a summary that tell of learning by example. */
+export function sftNumbers(summary: Readonly<Record<string, unknown>>): SftNumbers {
+  const numberOf = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+  const { steps, tokens, seconds, loss } = summary;
+  return { steps: numberOf(steps), tokens: numberOf(tokens), seconds: numberOf(seconds), loss: numberOf(loss) };
+}
+
 /** As it stands in summary.json. */
 export function resultJson(result: ReasoningResult): object {
-  const { sft, rl, before, after, model, ...rest } = result;
+  const { rl, before, after, model, goOn: _goOn, ...rest } = result;
   const shares = (answers: Answers | null) =>
     answers && {
       accuracy: answers.greedy.accuracy,
@@ -47,7 +64,6 @@ export function resultJson(result: ReasoningResult): object {
     checkpoint: model,
     before: shares(before),
     after: shares(after),
-    sft: sft && { steps: sft.steps, tokens: sft.tokens, seconds: sft.seconds, loss: sft.trainLoss.at(-1) ?? null },
     rl: rl && { updates: rl.updates, episodes: rl.episodeReturns.length, tokens: rl.steps, seconds: rl.seconds },
   };
 }
@@ -135,8 +151,7 @@ function indented(text: string): string {
 }
 
 /** How the share of right answers rose in training. */
-export function curveText({ metrics }: TrainTextResult): string {
-  const accuracies = metrics.flatMap(({ accuracy }) => accuracy ?? []);
+export function curveText(accuracies: readonly number[]): string {
   if (accuracies.length < 2) return '';
   return `\n   Right answers in training, ${accuracies.length} updates from left to right:\n${indented(chart(accuracies))}`;
 }
@@ -153,7 +168,7 @@ export function whereAndNext(result: ReasoningResult, recipe: ReasoningRecipe, q
   const prompt = `'${question.replaceAll("'", String.raw`'\''`)}'`;
   const next =
     stoppedBy === 'signal'
-      ? [goOn(result, ran)]
+      ? [`Go on with it:    ${result.goOn}`]
       : [
           ...(recipe.envOptions?.template === '{question}'
             ? [`Ask it:           ${ourCommand()} generate ${model} --prompt ${prompt} --temperature 0`]
@@ -163,12 +178,4 @@ export function whereAndNext(result: ReasoningResult, recipe: ReasoningRecipe, q
           `The same again:   ${ourCommand()} train ${ran}`,
         ];
   return `\n${files.join('\n')}\n\n${next.join('\n')}`;
-}
-
-function goOn({ sft, before, rl, model }: ReasoningResult, ran: string): string {
-  const taught = sft === null ? '' : `--model ${sft.modelFolder} --sft null`;
-  let rest = `--model ${model} --sft null`;
-  if (rl !== null) rest = `${taught} --rl.resume ${rl.checkpoint}`.trimStart();
-  else if (before === null && sft?.stoppedBy === 'signal') rest = `--sft.resume ${sft.modelFolder}`;
-  return `Go on with it:    ${ourCommand()} train ${ran} ${rest}`;
 }

@@ -2,9 +2,9 @@
 
 import * as z from 'zod';
 import { type AdditionOptions, type ArithmeticOptions, type CoTEnvOptions, REWARD_NAMES } from '../env/text/index.ts';
-import { MODEL_TYPES } from '../lm/index.ts';
 import type { TrainTextOptions } from '../trainer/index.ts';
 import { algorithmSchema } from './algorithm-schema.ts';
+import { aModel, newModelConfig } from './new-model.ts';
 import { flag, fraction, natural, number, positive, positiveInteger, text } from './schema-fields.ts';
 import { sftOptions } from './sft-schema.ts';
 
@@ -23,11 +23,7 @@ const tokenizerSchema = z.strictObject(
 );
 
 const newModelSchema = z.strictObject({
-  /** As in a config.json; the numbers of tokens are filled in. */
-  config: z.looseObject(
-    { model_type: z.enum(MODEL_TYPES, { error: either(MODEL_TYPES) }) },
-    { error: 'a mapping of keys of config.json, such as { model_type: gpt2, n_embd: 128 }' },
-  ),
+  config: newModelConfig,
   tokenizer: tokenizerSchema.optional(),
 });
 
@@ -91,8 +87,15 @@ const envFields = {
 } satisfies { readonly [K in Exclude<keyof CoTEnvOptions, CoTEnvOfRun>]-?: z.ZodType<CoTEnvOptions[K]> };
 
 /** What a recipe of this kind settles by its other parts. */
-type SftOfRun = 'seed' | 'runDirectory' | 'savePath' | 'format';
-const { seed: _seed, runDirectory: _directory, savePath: _path, format: _format, ...sftFields } = sftOptions;
+type SftOfRun = 'seed' | 'runDirectory' | 'savePath' | 'format' | 'resume';
+const {
+  seed: _seed,
+  runDirectory: _directory,
+  savePath: _path,
+  format: _format,
+  resume: _resume,
+  ...sftFields
+} = sftOptions;
 
 const sftSchema = z
   .strictObject(
@@ -129,6 +132,7 @@ type RlOfRun =
   | 'savePath'
   | 'signal'
   | 'runDirectory'
+  | 'resume'
   | 'notes';
 
 const rlFields = {
@@ -142,7 +146,6 @@ const rlFields = {
   saveInterval: positiveInteger.optional(),
   maxTimesteps: positiveInteger.optional(),
   stopAtMeanReturn: number.optional(),
-  resume: text.optional(),
 } satisfies { readonly [K in Exclude<keyof TrainTextOptions, RlOfRun>]-?: z.ZodType<TrainTextOptions[K]> };
 
 const rlSchema = z
@@ -170,8 +173,6 @@ const evaluationSchema = z.strictObject(
   },
   { error: 'a mapping such as { problems: 500, samples: 3 }' },
 );
-
-const aModel = "a model's folder or name, or a mapping such as { config: { model_type: gpt2, n_embd: 128 } }";
 
 /** A recipe that teaches a language model to reason to checkable answers. */
 export const reasoningRecipeSchema = z.strictObject(

@@ -1,8 +1,6 @@
 // What a recipe of kind `reasoning` begins with: problems, a tokenizer, a model, and an environment of its own.
 
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import {
   additionProblems,
   arithmeticProblems,
@@ -17,12 +15,13 @@ import {
   type WorkedExample,
   writeProblems,
 } from '../env/text/index.ts';
-import { characterTokenizer, fromConfig, ModelError, type Tokenizer, trainByteLevelTokenizer } from '../lm/index.ts';
+import { characterTokenizer, type Tokenizer, trainByteLevelTokenizer } from '../lm/index.ts';
 import { SeedSequence } from '../random/index.ts';
-import { defaultRunDirectory, RunDirectory } from '../tracking/index.ts';
 import { CliError } from './cli-error.ts';
 import { type LanguageModel, loadLanguageModel } from './generate-text.ts';
+import { newModel, SPECIAL_TOKENS } from './new-model.ts';
 import type { ReasoningRecipe } from './reasoning-schema.ts';
+import { seedsFor, StagedRun } from './staged-run.ts';
 
 /** What environments of both parts of the problems are made with. */
 type EnvOptions = Omit<CoTEnvOptions, 'split' | 'renderMode'>;
@@ -30,8 +29,8 @@ type EnvOptions = Omit<CoTEnvOptions, 'split' | 'renderMode'>;
 /** All that a run begins with. */
 export interface ReasoningSetup {
   readonly recipe: ReasoningRecipe & { readonly seed: number };
-  readonly seeds: RunSeeds;
-  readonly directory: RunDirectory;
+  readonly seeds: Readonly<Record<(typeof USES)[number], number>>;
+  readonly run: StagedRun;
   readonly language: Omit<LanguageModel, 'folder'>;
   readonly envOptions: EnvOptions;
   /** Asks the problems to learn from. */
@@ -41,35 +40,30 @@ export interface ReasoningSetup {
   readonly heldOut: number;
 }
 
-/** Makes or loads everything, so that mistakes are told before anything is trained; then the run's directory. */
-export async function setUp({ runDirectory, ...given }: ReasoningRecipe): Promise<ReasoningSetup> {
+/**
+ * Makes or loads everything, so that mistakes are told before anything is trained; then the run's directory.
+ *
+ * @param resumes whether the directory holds a run to go on with
+ */
+export async function setUp({ runDirectory, ...given }: ReasoningRecipe, resumes: boolean): Promise<ReasoningSetup> {
   const seed = given.seed ?? new SeedSequence().generateState(1)[0]!;
   const recipe = { ...given, seed };
   const problems = problemsOf(recipe, seed);
-  const seeds = seedsOf(seed);
+  const seeds = seedsFor(seed, USES);
   const language = await modelOf(recipe, problems, seeds.model);
   const envOptions = { ...recipe.envOptions, tokenizer: language.tokenizer };
   const trainEnv = envFor({ ...envOptions, dataset: problems }, language);
   const lessons = lessonsOf(recipe, trainEnv);
   const heldOut = heldOutProblems(recipe, { ...envOptions, dataset: problems });
 
-  const directory = new RunDirectory(runDirectory ?? defaultRunDirectory('reasoning', seed));
-  directory.writeConfig({ kind: 'reasoning', seed, recipe });
-  // With the seed in it, this recipe is the run.
-  writeFileSync(join(directory.path, 'recipe.yaml'), stringify(recipe));
+  const run = new StagedRun(recipe, runDirectory, resumes);
   // A file of its own, which environments read once for all of them.
-  const dataset = typeof recipe.dataset === 'string' ? recipe.dataset : problemsFile(directory.path);
+  const dataset = typeof recipe.dataset === 'string' ? recipe.dataset : problemsFile(run.path);
   if (dataset !== recipe.dataset) await writeProblems(dataset, problems);
-  return { recipe, seeds, directory, language, envOptions: { ...envOptions, dataset }, trainEnv, lessons, heldOut };
+  return { recipe, seeds, run, language, envOptions: { ...envOptions, dataset }, trainEnv, lessons, heldOut };
 }
 
-/** A seed for each use. */
-type RunSeeds = Readonly<Record<'model' | 'sft' | 'critic' | 'rl' | 'evaluation', number>>;
-
-function seedsOf(seed: number): RunSeeds {
-  const [model, sft, critic, rl, evaluation] = new SeedSequence(seed).generateState(5) as Iterable<number>;
-  return { model: model!, sft: sft!, critic: critic!, rl: rl!, evaluation: evaluation! };
-}
+const USES = ['model', 'sft', 'critic', 'rl', 'evaluation'] as const;
 
 type NewModel = Exclude<ReasoningRecipe['model'], string>;
 type Settings = NonNullable<ReasoningRecipe['envOptions']>;
@@ -98,18 +92,7 @@ async function modelOf(
 ): Promise<Omit<LanguageModel, 'folder'>> {
   if (typeof model === 'string') return loadLanguageModel(model);
   const tokenizer = newTokenizer(model.tokenizer ?? {}, problems, envOptions);
-  const ids = {
-    eos_token_id: tokenizer.eosTokenId,
-    bos_token_id: tokenizer.eosTokenId,
-    pad_token_id: tokenizer.padTokenId,
-  };
-  const config = { ...model.config, ...ids, vocab_size: tokenizer.vocabSize };
-  try {
-    return { model: fromConfig(config, { seed }), tokenizer };
-  } catch (error) {
-    if (!(error instanceof ModelError)) throw error;
-    throw new CliError(`model.config: ${error.message}`, undefined, { cause: error });
-  }
+  return { model: newModel(model.config, tokenizer, seed), tokenizer };
 }
 
 function newTokenizer(
@@ -123,7 +106,7 @@ function newTokenizer(
   if (shown.length > 0) pieces.push('Question: \n');
   // What is a token of its own is not made of characters.
   const texts = pieces.map((piece) => addedTokens.reduce((rest, token) => rest.replaceAll(token, ''), piece));
-  const options = { specialTokens: { eosToken: '<eos>', padToken: '<pad>' }, addedTokens };
+  const options = { specialTokens: SPECIAL_TOKENS, addedTokens };
   return type === 'characters'
     ? characterTokenizer(texts, options)
     : trainByteLevelTokenizer(texts, { ...options, ...(vocabSize === undefined ? {} : { vocabSize }) });

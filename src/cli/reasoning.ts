@@ -4,16 +4,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CoTEnv } from '../env/text/index.ts';
-import { fromConfig, savePretrained } from '../lm/index.ts';
+import { fromConfig, hasAdapters, mergeLora } from '../lm/index.ts';
 import { LMActorNetwork, LMCriticNetwork, TokenPolicy } from '../rl/index.ts';
-import {
-  evaluateText,
-  type SftResult,
-  type TextEvaluation,
-  trainAgent,
-  trainSft,
-  type TrainTextResult,
-} from '../trainer/index.ts';
+import { evaluateText, type TextEvaluation, trainAgent, trainSft, type TrainTextResult } from '../trainer/index.ts';
+import { readRun } from '../tracking/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { percent } from './format.ts';
 import { parseOverrides } from './overrides.ts';
@@ -27,22 +21,29 @@ import {
   resultJson,
   rlProgressText,
   rlSummary,
+  sftNumbers,
   sftSummary,
   whereAndNext,
 } from './reasoning-report.ts';
 import { reasoningRecipeSchema } from './reasoning-schema.ts';
 import { envFor, type ReasoningSetup, setUp } from './reasoning-setup.ts';
 import { readRecipeOf } from './recipe.ts';
+import { eachRow } from './run-rows.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
 import { progressText } from './dataset-run.ts';
 
-/** Trains, and returns the exit code. */
-export async function trainReasoning(path: string, words: readonly string[], flags: ScreenFlags): Promise<number> {
+/** Trains, and returns the exit code. @param resumes whether to go on with the run in the recipe's directory */
+export async function trainReasoning(
+  path: string,
+  words: readonly string[],
+  flags: ScreenFlags,
+  resumes = false,
+): Promise<number> {
   const recipe = readRecipeOf(reasoningRecipeSchema, path, parseOverrides(words));
   const screen = new Screen(flags);
   try {
-    const setup = await setUp(recipe);
-    return await setup.directory.closedAfter(() => new ReasoningRun(setup, screen).train());
+    const setup = await setUp(recipe, resumes);
+    return await setup.run.directory.closedAfter(() => new ReasoningRun(setup, screen).train());
   } finally {
     screen.release();
   }
@@ -69,44 +70,45 @@ class ReasoningRun {
 
   async train(): Promise<number> {
     const screen = this.#screen;
-    const { recipe, language, directory, trainEnv, heldOut } = this.#setup;
+    const { recipe, language, run, trainEnv, heldOut } = this.#setup;
     screen.say(introduction(recipe, language.model, trainEnv.problems.length, heldOut));
     const sft = await this.#teach();
     const before = await this.#answer();
     if (before !== null) screen.say(measured(before));
     const rl = before === null ? null : await this.#reinforce();
     const after = rl === null ? null : await this.#answer();
-    const model = join(directory.path, 'model');
-    await savePretrained(language.model, model, { tokenizer: language.tokenizer });
+    await run.saveModel('model', language.model, language.tokenizer);
 
     const interrupted = screen.signal.aborted;
-    const run: ReasoningResult = {
+    const result: ReasoningResult = {
       stoppedBy: interrupted ? 'signal' : 'end',
       seed: recipe.seed,
       seconds: (performance.now() - this.#started) / 1000,
       problems: heldOut,
-      runDirectory: directory.path,
-      model,
+      runDirectory: run.path,
+      model: run.file('model'),
+      goOn: run.goOn,
       sft,
       before,
       rl,
       after,
     };
-    const summary = resultJson(run);
-    directory.writeSummary(summary);
+    const summary = resultJson(result);
+    run.directory.writeSummary(summary);
     this.#writeAnswers(before, after);
     if (before !== null && after !== null) {
       screen.say(beforeAndAfter(before, after, recipe.evaluation?.samples ?? 3));
-      screen.say(curveText(rl!));
+      screen.say(curveText(await accuraciesOf(run.file('rl'))));
     }
-    screen.say(whereAndNext(run, recipe, trainEnv.problems[0]!.question));
+    screen.say(whereAndNext(result, recipe, trainEnv.problems[0]!.question));
     screen.result(summary);
     return interrupted ? EXIT_INTERRUPTED : 0;
   }
 
   /** Learning by example. Null if the recipe has none of it. */
-  async #teach(): Promise<SftResult | null> {
-    const { sft } = this.#setup.recipe;
+  async #teach(): Promise<ReasoningResult['sft']> {
+    const { run, recipe, language } = this.#setup;
+    const { sft } = recipe;
     if (sft == null || this.#setup.lessons === null || this.#screen.signal.aborted) return null;
     const { examples: _count, stopAtAccuracy, accuracyInterval = 10, ...options } = sft;
     const { examples, others } = this.#setup.lessons;
@@ -117,14 +119,21 @@ class ReasoningRun {
     const screen = this.#screen;
     screen.say(`\n1. Learning by example: ${examples.length} problems with worked solutions`);
     screen.begin('step');
+    const done = await run.model('models/sft');
+    if (done !== undefined) {
+      language.model.loadStateDict(done.stateDict());
+      screen.say('   Finished before.');
+      return sftNumbers((await readRun(run.file('sft'))).summary ?? {});
+    }
+    const warn = (message: string): void => screen.warn(message);
     const result = await trainSft({
       ...options,
-      ...this.#setup.language,
+      ...language,
       dataset: examples,
       seed: this.#setup.seeds.sft,
-      runDirectory: join(this.#setup.directory.path, 'sft'),
+      ...run.place('sft', warn),
       signal: screen.signal,
-      warn: (message) => screen.warn(message),
+      warn,
       callbacks: {
         onStep: async (progress) => {
           screen.progress(progress.seconds, () => progressText(progress, accuracy));
@@ -141,7 +150,11 @@ class ReasoningRun {
       },
     });
     screen.say(sftSummary(result, accuracy));
-    return result;
+    if (result.stoppedBy !== 'signal') {
+      if (hasAdapters(language.model)) mergeLora(language.model);
+      await run.saveModel('models/sft', language.model, language.tokenizer);
+    }
+    return sftNumbers({ ...result, loss: result.trainLoss.at(-1) });
   }
 
   /** Learning from rewards. Null if the recipe has none of it. */
@@ -161,7 +174,7 @@ class ReasoningRun {
       algorithm,
       critic: algorithm.name === 'ppo' ? this.#critic(critic) : undefined,
       seed: this.#setup.seeds.rl,
-      runDirectory: join(this.#setup.directory.path, 'rl'),
+      ...this.#setup.run.place('rl', (message) => screen.warn(message)),
       signal: screen.signal,
       callbacks: {
         onUpdateEnd: (progress, { accuracy }) => {
@@ -224,6 +237,15 @@ class ReasoningRun {
         after: later && { completion: later.completion, correct: later.correct },
       });
     });
-    writeFileSync(join(this.#setup.directory.path, 'evaluation.jsonl'), `${lines.join('\n')}\n`);
+    writeFileSync(this.#setup.run.file('evaluation.jsonl'), `${lines.join('\n')}\n`);
   }
+}
+
+/** The share of right answers in each update of the run in `directory`, whichever process made it. */
+async function accuraciesOf(directory: string): Promise<readonly number[]> {
+  const accuracies: number[] = [];
+  await eachRow(join(directory, 'metrics.jsonl'), ({ accuracy }) => {
+    if (typeof accuracy === 'number') accuracies.push(accuracy);
+  });
+  return accuracies;
 }

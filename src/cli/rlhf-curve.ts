@@ -16,7 +16,11 @@ const MARGIN = { left: 60, right: 130, top: 40, bottom: 50 };
 const COLORS = ['#444444', '#0a7d5a', '#b5532a', '#2a56b5'];
 
 /** An SVG picture. @param path in the order in which it was gone */
-export function curveSvg(path: readonly CurvePoint[], named: readonly NamedPoint[], title: string): string {
+export function curveSvg(
+  path: readonly CurvePoint[],
+  named: readonly NamedPoint[],
+  { title, axis }: { readonly title: string; readonly axis: string },
+): string {
   const all = [...path, ...named];
   const [largestKl, largest] = [Math.max(1, ...all.map(({ kl }) => kl)), Math.max(1, ...all.map(({ score }) => score))];
   const smallest = Math.min(0, ...all.map(({ score }) => score));
@@ -44,8 +48,8 @@ export function curveSvg(path: readonly CurvePoint[], named: readonly NamedPoint
       ];
     }),
     `<text x="${MARGIN.left}" y="22" font-size="15" font-weight="bold">${escaped(title)}</text>`,
-    `<text x="${(MARGIN.left + WIDTH - MARGIN.right) / 2}" y="${HEIGHT - 12}" text-anchor="middle">divergence from the fine-tuned model, nats a text</text>`,
-    `<text transform="translate(18 ${HEIGHT / 2}) rotate(-90)" text-anchor="middle">score by the rule</text>`,
+    `<text x="${(MARGIN.left + WIDTH - MARGIN.right) / 2}" y="${HEIGHT - 12}" text-anchor="middle">divergence from the model at the beginning, nats a text</text>`,
+    `<text transform="translate(18 ${HEIGHT / 2}) rotate(-90)" text-anchor="middle">${escaped(axis)}</text>`,
   ];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,

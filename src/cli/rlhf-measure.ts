@@ -1,37 +1,53 @@
 // How good a model's texts are: by the rule that it never saw, by the reward model, and how far they are from where it began.
 
-import { descriptiveness, isScene } from '../env/text/index.ts';
 import { type CausalLM, type RewardModel, SequenceLogProbs } from '../lm/index.ts';
 import type { WrittenText } from './rlhf-labels.ts';
+import type { Rule } from './rlhf-setup.ts';
+
+/** A mean and a standard deviation. */
+export interface Spread {
+  readonly mean: number;
+  readonly deviation: number;
+}
 
 /** What texts come to. */
 export interface Measured {
-  /** The rule: mean and standard deviation. */
-  readonly rule: number;
-  readonly ruleDeviation: number;
-  /** The reward model's mean. */
-  readonly reward: number;
-  /** The mean divergence of a text from the fine-tuned model, in nats. */
+  /** By the rule; null where there is none. */
+  readonly rule: Spread | null;
+  /** By the reward model. */
+  readonly reward: Spread;
+  /** The mean divergence of a text from the model that it all began with, in nats. */
   readonly kl: number;
-  /** The share that are sentences of the world that they are from. */
-  readonly sentences: number;
+  /** The share that are sentences of the world that the examples are from; null if nobody can tell. */
+  readonly sentences: number | null;
   readonly texts: readonly string[];
+  /** What each text is worth: to the rule, or where there is none to the reward model. */
+  readonly scores: readonly number[];
 }
 
 /** Measures texts. @param kl what is known of their divergence */
-export async function measure(written: readonly WrittenText[], reward: RewardModel, kl: number): Promise<Measured> {
+export async function measure(
+  written: readonly WrittenText[],
+  { reward, rule }: { readonly reward: RewardModel; readonly rule: Rule | null },
+  kl: number,
+): Promise<Measured> {
   const texts = written.map(({ text }) => text);
-  const rules = texts.map(descriptiveness);
-  const rewards = await reward.score(texts);
-  const rule = mean(rules);
+  const rewards = Array.from(await reward.score(texts));
+  const rules = rule && texts.map((text) => rule.score(text));
+  const belongs = rule?.belongs;
   return {
-    rule,
-    ruleDeviation: Math.sqrt(mean(rules.map((x) => (x - rule) ** 2))),
-    reward: mean(rewards),
+    rule: rules && spreadOf(rules),
+    reward: spreadOf(rewards),
     kl,
-    sentences: mean(texts.map((text) => Number(isScene(text)))),
+    sentences: belongs === undefined ? null : mean(texts.map((text) => Number(belongs(text)))),
     texts,
+    scores: rules ?? rewards,
   };
+}
+
+function spreadOf(values: readonly number[]): Spread {
+  const average = mean(values);
+  return { mean: average, deviation: Math.sqrt(mean(values.map((x) => (x - average) ** 2))) };
 }
 
 /** The mean divergence of texts that `model` wrote from `reference`: the sum of log p - log q over their tokens. */

@@ -1,14 +1,13 @@
 // What is printed of a run of kind `rlhf`, and what a program reads of it.
 
 import { join } from 'node:path';
-import { descriptiveness } from '../env/text/index.ts';
-import type { CausalLM } from '../lm/index.ts';
-import type { RewardResult, TrainProgress } from '../trainer/index.ts';
+import type { TrainProgress } from '../trainer/index.ts';
 import { clock, duration, grouped, percent } from './format.ts';
 import { ourCommand } from './our-command.ts';
-import type { Labels, WrittenText } from './rlhf-labels.ts';
-import type { Measured } from './rlhf-measure.ts';
-import type { RlhfRecipe } from './rlhf-schema.ts';
+import type { Labels } from './rlhf-labels.ts';
+import type { Measured, Spread } from './rlhf-measure.ts';
+import type { UpdatePoint } from './rlhf-points.ts';
+import type { RlhfSetup } from './rlhf-setup.ts';
 import { table } from './table.ts';
 
 /** A model, or a way to choose among a model's texts, and what its texts came to. */
@@ -16,25 +15,15 @@ export interface Contestant extends Measured {
   readonly name: string;
 }
 
-/** What an update's texts came to, on average. */
-export interface UpdatePoint {
-  /** The divergence of a text, in nats, and its weight. */
-  readonly kl: number;
-  readonly klCoef: number;
-  /** What the reward model said. */
-  readonly reward: number;
-  /** What the rule says, which nobody learns from. */
-  readonly rule: number;
-}
-
 /** What a run came to. */
 export interface RlhfResult {
   readonly seed: number;
   readonly seconds: number;
   readonly runDirectory: string;
-  readonly labels: number;
+  /** Those that the rule has made; null if they were there. */
+  readonly labels: number | null;
   /** How many of them call another text best than the rule does. */
-  readonly slips: number;
+  readonly slips: number | null;
   /** The share of labels kept back that the reward model gives the highest score to; null if none were. */
   readonly heldOutAccuracy: number | null;
   readonly klTarget: number | null;
@@ -54,31 +43,45 @@ export function resultJson(result: RlhfResult): object {
     stoppedBy: 'end',
     klAtEnd: settled(points),
     gain: gain(contestants),
-    contestants: contestants.map(({ texts: _texts, ...numbers }) => numbers),
+    contestants: contestants.map(({ texts: _texts, scores: _scores, ...numbers }) => numbers),
     checkpoint: join(result.runDirectory, 'models/ppo'),
     points,
   };
 }
 
-export function introduction({ seed }: RlhfRecipe, model: CausalLM, sentences: number): string {
+const RULE =
+  'The rule: a point for each different adjective or adverb, 0.5 for saying where, 0.25 for saying when, -1 for each repeated.';
+
+export function introduction({ recipe, model, examples, queries, rule }: RlhfSetup): string {
+  const { seed, dataset = {} } = recipe;
   const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);
-  return (
-    `A new ${model.config.modelType} model of ${grouped(parameters)} parameters, seed ${seed}, and ${grouped(sentences)} sentences of a small world.\n` +
-    'The rule: a point for each different adjective or adverb, 0.5 for saying where, 0.25 for saying when, -1 for each repeated.'
-  );
+  const name = typeof recipe.model === 'string' ? recipe.model : `A new ${model.config.modelType} model`;
+  const learned =
+    typeof examples === 'string'
+      ? `, and ${examples} to learn from`
+      : `, and ${grouped(examples?.length ?? 0)} sentences of a small world`;
+  const asked = `${grouped(queries.train.length)} queries; ${grouped(queries.heldOut.length)} others, never trained with, to measure by.`;
+  return [
+    `${name} of ${grouped(parameters)} parameters, seed ${seed}${examples === null ? '' : learned}.`,
+    ...(dataset.generator === undefined ? [asked] : []),
+    ...(rule === null ? [] : [RULE]),
+  ].join('\n');
 }
 
-export function labelsText({ rows, slips }: Labels, first: readonly WrittenText[], path: string): string {
-  const shown = first.map(
-    ({ text }, i) => `   ${rows[0]!.best === i ? '*' : ' '} ${figure(descriptiveness(text))}  ${text}`,
-  );
-  return `${shown.join('\n')}\n   ${grouped(rows.length)} such labels, ${grouped(slips)} of them wrong on purpose: ${path}`;
+/** The first labels, so that one sees what they are. */
+export function labelsText({ rows, slips }: Labels, first: readonly string[], { rule, run }: RlhfSetup): string {
+  const shown = first.map((text, i) => `   ${rows[0]!.best === i ? '*' : ' '} ${figure(rule!.score(text))}  ${text}`);
+  return `${shown.join('\n')}\n   ${grouped(rows.length)} such labels, ${grouped(slips)} of them wrong on purpose: ${run.file('labels.json')}`;
 }
 
-export function rewardText({ bestEvaluation }: RewardResult, { candidates = 4 }: RlhfRecipe['preferences']): string {
-  if (bestEvaluation === null) return '   No labels were kept back to test it on.';
-  const { accuracy, loss } = bestEvaluation;
-  return `   On labels kept back: right in ${percent(accuracy!)} (chance is ${percent(1 / candidates)}), loss ${loss.toFixed(3)}.`;
+export function rewardText(
+  best: { readonly accuracy: number; readonly loss: number } | null,
+  candidates: number | undefined,
+): string {
+  if (best === null) return '   No labels were kept back to test it on.';
+  const { accuracy, loss } = best;
+  const chance = candidates === undefined ? '' : ` (chance is ${percent(1 / candidates)})`;
+  return `   On labels kept back: right in ${percent(accuracy)}${chance}, loss ${loss.toFixed(3)}.`;
 }
 
 export function rlProgressText(progress: TrainProgress, { kl, reward, rule }: UpdatePoint): string {
@@ -86,7 +89,7 @@ export function rlProgressText(progress: TrainProgress, { kl, reward, rule }: Up
   const parts = [
     `update ${progress.updates}`,
     `reward ${figure(reward)}`,
-    `rule ${figure(rule)}`,
+    ...(rule === null ? [] : [`rule ${figure(rule)}`]),
     `divergence ${figure(kl)}`,
     `${grouped(progress.stepsPerSecond)} tokens/s`,
     `${clock(left)} left`,
@@ -105,38 +108,48 @@ export function rlText(points: readonly UpdatePoint[], target: number | null): s
 
 /** The models beside each other. */
 export function comparison({ contestants }: RlhfResult): string {
-  const heading = ['', 'rule', 'deviation', 'reward model', 'divergence', 'sentences'];
-  const rows = contestants.map(({ name, rule, ruleDeviation, reward, kl, sentences }) => [
-    name,
-    figure(rule),
-    figure(ruleDeviation),
-    figure(reward),
-    name.startsWith('best') ? `<= ${figure(kl)}` : figure(kl),
-    percent(sentences),
-  ]);
-  const { name } = contestants.at(-1)!;
-  return `${table(heading, rows, heading.slice(1))}\nBy ${name}, the rule's score rose by ${figure(gain(contestants))} standard deviations.`;
+  const [{ rule, sentences }] = contestants as readonly [Contestant];
+  const columns: readonly (readonly [string, (contestant: Contestant) => string] | false)[] = [
+    ['', ({ name }) => name],
+    rule !== null && ['rule', (each) => figure(each.rule!.mean)],
+    rule !== null && ['deviation', (each) => figure(each.rule!.deviation)],
+    ['reward model', ({ reward }) => figure(reward.mean)],
+    rule === null && ['deviation', ({ reward }) => figure(reward.deviation)],
+    ['divergence', ({ name, kl }) => (name.startsWith('best') ? `<= ${figure(kl)}` : figure(kl))],
+    sentences !== null && ['sentences', (each) => percent(each.sentences!)],
+  ];
+  const shown = columns.filter((column) => column !== false);
+  const heading = shown.map(([name]) => name);
+  const rows = contestants.map((contestant) => shown.map(([, cell]) => cell(contestant)));
+  const whose = rule === null ? "the reward model's" : "the rule's";
+  return (
+    `${table(heading, rows, heading.slice(1))}\n` +
+    `By ${contestants.at(-1)!.name}, ${whose} score rose by ${figure(gain(contestants))} standard deviations.`
+  );
 }
 
-/** What the fine-tuned model wrote, and what reinforcement learning made of it. */
+/** What a contestant's texts are worth: to the rule, or where there is none to the reward model. */
+export function scoreOf({ rule, reward }: Contestant): Spread {
+  return rule ?? reward;
+}
+
+/** What the model wrote at first, and what reinforcement learning made of it. */
 export function samplesText(contestants: readonly Contestant[], count: number): string {
   const [before, after] = [contestants[0]!, contestants.at(-1)!];
-  const lines = before.texts
-    .slice(0, count)
-    .map(
-      (text, i) =>
-        `   before ${figure(descriptiveness(text))}  ${text}\n   after  ${figure(descriptiveness(after.texts[i]!))}  ${after.texts[i]}`,
-    );
+  const line = (name: string, { texts, scores }: Contestant, i: number): string =>
+    `   ${name} ${figure(scores[i]!)}  ${texts[i]}`;
+  const lines = before.texts.slice(0, count).map((_, i) => `${line('before', before, i)}\n${line('after ', after, i)}`);
   return count === 0 ? '' : `\n${lines.join('\n\n')}`;
 }
 
-export function whereAndNext({ runDirectory, seconds }: RlhfResult): string {
+export function whereAndNext({ runDirectory, seconds, contestants }: RlhfResult, prompt: string): string {
   const folder = join(runDirectory, 'models');
+  const names = ['sft', 'reward', 'ppo', ...(contestants.some(({ name }) => name === 'DPO') ? ['dpo'] : [])];
   return [
     `\nIn ${duration(seconds)}, all of it. Run directory: ${runDirectory}`,
-    `Models:          ${folder}: sft, reward, ppo, dpo`,
+    `Models:          ${folder}: ${names.join(', ')}`,
     `The curve:       ${join(runDirectory, 'curve.svg')}`,
-    `Let it write:    ${ourCommand()} generate ${join(folder, 'ppo')} --prompt 'Our'`,
+    `Let it write:    ${ourCommand()} generate ${join(folder, 'ppo')} --prompt '${prompt.replaceAll("'", String.raw`'\''`)}'`,
   ].join('\n');
 }
 
@@ -149,7 +162,7 @@ function settled(points: readonly UpdatePoint[]): number {
 /** From the first to the last, in standard deviations of the first. */
 function gain(contestants: readonly Contestant[]): number {
   const [before, after] = [contestants[0]!, contestants.at(-1)!];
-  return (after.rule - before.rule) / before.ruleDeviation;
+  return (scoreOf(after).mean - scoreOf(before).mean) / scoreOf(before).deviation;
 }
 
 function figure(value: number): string {

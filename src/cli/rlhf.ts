@@ -1,25 +1,16 @@
-// `gymformer train` on a recipe of kind `rlhf`: a language model learns sentences, people (a rule, rather) label what it writes, a reward
-// model learns from the labels, and reinforcement learning from the reward model. Best of n and DPO are measured beside it.
+// `gymformer train` on a recipe of kind `rlhf`: a language model learns from examples, people (or a rule, in their place) say which of
+// several texts they like best, a reward model learns from that, and reinforcement learning from the reward model. Best of n and DPO are
+// measured beside it.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { stringify } from 'yaml';
-import { descriptiveness, sceneSentences } from '../env/text/index.ts';
-import {
-  type CausalLM,
-  fromConfig,
-  type RewardModel,
-  savePretrained,
-  type Tokenizer,
-  trainByteLevelTokenizer,
-} from '../lm/index.ts';
+import { existsSync, writeFileSync } from 'node:fs';
+import type { Query } from '../env/text/index.ts';
+import { type CausalLM, hasAdapters, mergeLora, RewardModel } from '../lm/index.ts';
 import { copyCausalLM } from '../lm/models/architectures.ts';
-import { SeedSequence } from '../random/index.ts';
 import { LMActorNetwork, LMCriticNetwork } from '../rl/index.ts';
-import { defaultRunDirectory, RunDirectory } from '../tracking/index.ts';
+import { readRun } from '../tracking/index.ts';
 import {
   type ExampleProgress,
-  type RewardResult,
+  type ExampleResult,
   trainAgent,
   trainDpo,
   trainReward,
@@ -30,8 +21,9 @@ import { clock, grouped } from './format.ts';
 import { parseOverrides } from './overrides.ts';
 import { readRecipeOf } from './recipe.ts';
 import { curveSvg } from './rlhf-curve.ts';
-import { label, type Labels, write, writeLabels, type WrittenText } from './rlhf-labels.ts';
+import { label, readLabels, samplesOf, write, writeLabels, type WrittenText } from './rlhf-labels.ts';
 import { bestOfN, bestOfNDivergence, divergence, measure } from './rlhf-measure.ts';
+import { bestEvaluation, type UpdatePoint, updatePoints } from './rlhf-points.ts';
 import {
   comparison,
   type Contestant,
@@ -43,300 +35,337 @@ import {
   rlProgressText,
   rlText,
   samplesText,
-  type UpdatePoint,
+  scoreOf,
   whereAndNext,
 } from './rlhf-report.ts';
 import { type RlhfRecipe, rlhfRecipeSchema } from './rlhf-schema.ts';
+import { type RlhfSetup, setUp } from './rlhf-setup.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
 
-/** Trains, and returns the exit code. */
-export async function trainRlhf(path: string, words: readonly string[], flags: ScreenFlags): Promise<number> {
+/** Trains, and returns the exit code. @param resumes whether to go on with the run in the recipe's directory */
+export async function trainRlhf(
+  path: string,
+  words: readonly string[],
+  flags: ScreenFlags,
+  resumes = false,
+): Promise<number> {
   const recipe = readRecipeOf(rlhfRecipeSchema, path, parseOverrides(words));
   const screen = new Screen(flags);
   try {
-    const run = new RlhfRun(recipe, screen);
-    return await run.directory.closedAfter(() => run.train());
+    const setup = await setUp(recipe, (message) => screen.warn(message), resumes);
+    return await setup.run.directory.closedAfter(() => new RlhfRun(setup, screen).train());
   } finally {
     screen.release();
   }
 }
 
-/** Sentences to learn, and the beginnings of others as queries: to train with, and to measure by. */
-interface Data {
-  readonly sentences: readonly string[];
-  readonly queries: readonly string[];
-  readonly heldOut: readonly string[];
-}
+/** Ctrl-C, in any stage: what there is is saved. */
+class Interrupted extends Error {}
 
 class RlhfRun {
-  readonly directory: RunDirectory;
-  readonly #recipe: RlhfRecipe & { readonly seed: number };
+  readonly #setup: RlhfSetup;
   readonly #screen: Screen;
-  readonly #seeds: Readonly<Record<Stage, number>>;
-  readonly #data: Data;
-  readonly #tokenizer: Tokenizer;
-  readonly #model: CausalLM;
-  readonly #maxGeneration: number;
   readonly #started = performance.now();
+  #stages = 0;
 
-  constructor({ runDirectory, ...given }: RlhfRecipe, screen: Screen) {
-    const seed = given.seed ?? new SeedSequence().generateState(1)[0]!;
-    this.#recipe = { ...given, seed };
+  constructor(setup: RlhfSetup, screen: Screen) {
+    this.#setup = setup;
     this.#screen = screen;
-    this.#seeds = seedsOf(seed);
-    this.#data = dataOf(this.#recipe);
-    const { config, vocabSize = 512 } = given.model;
-    const specialTokens = { eosToken: '<eos>', padToken: '<pad>' };
-    this.#tokenizer = trainByteLevelTokenizer(this.#data.sentences, { vocabSize, specialTokens });
-    const { eosTokenId, padTokenId } = this.#tokenizer;
-    const ids = { eos_token_id: eosTokenId, bos_token_id: eosTokenId, pad_token_id: padTokenId };
-    this.#model = fromConfig({ ...config, ...ids, vocab_size: this.#tokenizer.vocabSize }, { seed: this.#seeds.model });
-    this.#maxGeneration = given.envOptions?.maxGeneration ?? 64;
-    this.directory = new RunDirectory(runDirectory ?? defaultRunDirectory('rlhf', seed));
-    this.directory.writeConfig({ kind: 'rlhf', seed, recipe: this.#recipe });
-    // With the seed in it, this recipe is the run.
-    writeFileSync(this.#file('recipe.yaml'), stringify(this.#recipe));
   }
 
   async train(): Promise<number> {
-    const { texts = Math.min(512, this.#data.heldOut.length), samples = 4 } = this.#recipe.evaluation ?? {};
+    const { run, queries } = this.#setup;
     const screen = this.#screen;
-    screen.say(introduction(this.#recipe, this.#model, this.#data.sentences.length));
+    screen.say(introduction(this.#setup));
+    try {
+      const result = await this.#goThrough();
+      run.directory.writeSummary(resultJson(result));
+      screen.say(comparison(result));
+      screen.say(samplesText(result.contestants, this.#setup.recipe.evaluation?.samples ?? 4));
+      const [first] = queries.heldOut;
+      screen.say(whereAndNext(result, typeof first === 'string' ? first : '...'));
+      screen.result(resultJson(result));
+      return 0;
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      run.directory.writeSummary({ stoppedBy: 'signal', seed: this.#setup.recipe.seed, runDirectory: run.path });
+      screen.say(`\nInterrupted. What there is so far is in ${run.path}.\nGo on with it:    ${run.goOn}`);
+      screen.result({ stoppedBy: 'signal', runDirectory: run.path });
+      return EXIT_INTERRUPTED;
+    }
+  }
 
-    await this.#learnSentences();
-    if (this.#stopped()) return EXIT_INTERRUPTED;
-    const tuned = copyCausalLM(this.#model);
-    await savePretrained(tuned, this.#file('models/sft'), { tokenizer: this.#tokenizer });
-
+  async #goThrough(): Promise<RlhfResult> {
+    const { recipe, run } = this.#setup;
+    const tuned = await this.#learnExamples();
     const labels = await this.#label(tuned);
-    if (this.#stopped()) return EXIT_INTERRUPTED;
     const reward = await this.#learnReward(tuned);
-    if (this.#stopped()) return EXIT_INTERRUPTED;
-    const points = await this.#reinforce(reward.rewardModel);
-    if (this.#stopped()) return EXIT_INTERRUPTED;
+    const policy = await this.#reinforce(tuned, reward);
     const preferred = await this.#prefer(tuned);
-    if (this.#stopped()) return EXIT_INTERRUPTED;
-
-    screen.say(`\n6. What came of it: ${grouped(texts)} texts of each model, on queries that none has seen`);
-    const contestants = await this.#compare(tuned, preferred, reward.rewardModel, texts);
+    const contestants = await this.#compare(tuned, policy, preferred, reward);
+    const points = await updatePoints(run.file('rl'), this.#setup.rule);
     const result: RlhfResult = {
-      seed: this.#recipe.seed,
+      seed: recipe.seed,
       seconds: (performance.now() - this.#started) / 1000,
-      runDirectory: this.directory.path,
-      labels: labels.rows.length,
-      slips: labels.slips,
-      heldOutAccuracy: reward.bestEvaluation?.['accuracy'] ?? null,
-      klTarget: targetOf(this.#recipe),
+      runDirectory: run.path,
+      labels: labels?.rows.length ?? null,
+      slips: labels?.slips ?? null,
+      heldOutAccuracy: (await bestEvaluation(run.file('reward')))?.accuracy ?? null,
+      klTarget: targetOf(recipe),
       points,
       contestants,
     };
-    this.#writeDown(result);
-    screen.say(comparison(result));
-    screen.say(samplesText(contestants, samples));
-    screen.say(whereAndNext(result));
-    screen.result(resultJson(result));
-    return 0;
+    this.#draw(result);
+    return result;
   }
 
-  /** Every model's texts go on from the same queries; the best of n is chosen among the fine-tuned model's. */
+  /** The model that everything else begins with. */
+  async #learnExamples(): Promise<CausalLM> {
+    const { recipe, run, examples, model, tokenizer, seeds } = this.#setup;
+    const { sft } = recipe;
+    if (sft == null || examples === null) return model;
+    this.#begin('Learning to write, by example', 'step');
+    const done = await run.model('models/sft');
+    if (done !== undefined) return this.#alreadyDone(done);
+    const result = await trainSft({
+      ...sft,
+      model,
+      tokenizer,
+      dataset: examples,
+      ...(typeof examples === 'string' ? {} : { format: 'text' as const }),
+      seed: seeds.sft,
+      ...this.#watched('sft'),
+    });
+    this.#endStage(result);
+    await this.#leave('models/sft', model);
+    return model;
+  }
+
+  /** Preferences by the rule; null if they are there already. */
+  async #label(tuned: CausalLM) {
+    const { recipe, run, rule, queries, preferences, seeds, tokenizer } = this.#setup;
+    if (preferences !== null || rule === null) return null;
+    const { count = 0, candidates = 4, noise = 0 } = recipe.preferences;
+    this.#begin(`Labels: which of ${candidates} texts is most descriptive?`, 'text');
+    const file = run.file('labels.json');
+    if (!existsSync(file)) {
+      const asked = Array.from({ length: count }, (_, i) => queries.train[i % queries.train.length]!);
+      const written = await this.#write(tuned, repeated(asked, candidates), seeds.labels);
+      const groups = asked.map((_, i) => written.slice(i * candidates, (i + 1) * candidates));
+      await writeLabels(file, label(groups, { rule, noise, seed: seeds.labels }).rows);
+    }
+    const labels = await readLabels(file, { rule, tokenizer });
+    this.#screen.say(labelsText(labels, samplesOf(labels.rows[0]!, tokenizer), this.#setup));
+    return labels;
+  }
+
+  async #learnReward(tuned: CausalLM): Promise<RewardModel> {
+    const { recipe, run, tokenizer, seeds } = this.#setup;
+    this.#begin('A reward model, from the preferences alone', 'step');
+    const folder = run.file('models/reward');
+    if (await isFinishedReward(run.file('reward'), folder)) this.#screen.say('   Finished before.');
+    else {
+      const { resume, ...watched } = this.#watched('reward');
+      const result = await trainReward({
+        ...recipe.reward,
+        ...this.#preferences(),
+        model: tuned,
+        tokenizer,
+        rewardModelPath: folder,
+        seed: seeds.reward,
+        resumeCheckpoint: resume,
+        ...watched,
+      });
+      this.#endStage(result);
+      result.rewardModel.dispose();
+    }
+    // As it is in its files, where scores are rounded otherwise, so that a run that goes on has the same bits.
+    const model = await RewardModel.fromPretrained(folder);
+    const { dataset, numSamples, candidates = dataset === undefined ? 4 : numSamples } = recipe.preferences;
+    this.#screen.say(rewardText(await bestEvaluation(run.file('reward')), candidates));
+    return model;
+  }
+
+  /** The rule is looked at, and told to nobody. */
+  async #reinforce(tuned: CausalLM, reward: RewardModel): Promise<CausalLM> {
+    const { recipe, run, rule, queries, tokenizer, seeds } = this.#setup;
+    const { algorithm = { name: 'ppo' as const }, ...options } = recipe.rl;
+    this.#begin(`Reinforcement learning in RLHFEnv-v0, by ${algorithm.name.toUpperCase()}`, 'update');
+    let policy = await run.model('models/ppo');
+    if (policy !== undefined) this.#alreadyDone(policy);
+    else {
+      policy = copyCausalLM(tuned);
+      const rules: number[] = [];
+      const { runDirectory, resume, signal } = this.#watched('rl');
+      const { stoppedBy } = await trainAgent({
+        ...options,
+        envName: 'RLHFEnv-v0',
+        envOptions: { ...recipe.envOptions, tokenizer, dataset: queries.train, reward, refModel: tuned },
+        actor: new LMActorNetwork(policy, { padTokenId: tokenizer.padTokenId }),
+        critic: algorithm.name === 'ppo' ? new LMCriticNetwork(policy, { seed: seeds.critic }) : undefined,
+        algorithm,
+        seed: seeds.rl,
+        runDirectory,
+        resume,
+        signal,
+        callbacks: {
+          onEpisodeEnd: ({ info }) => {
+            if (rule !== null) rules.push(rule.score(`${String(info['prompt'])}${String(info['completion'])}`));
+          },
+          onUpdateEnd: (progress, { kl = 0, klCoef = 0, scores = 0 }) => {
+            const latest = rules.splice(0);
+            const mean = latest.length === 0 ? null : latest.reduce((sum, value) => sum + value, 0) / latest.length;
+            const point: UpdatePoint = { kl, klCoef, reward: scores, rule: mean };
+            this.#screen.progress(progress.seconds, () => rlProgressText(progress, point));
+          },
+        },
+      });
+      if (stoppedBy === 'signal') throw new Interrupted();
+      await this.#leave('models/ppo', policy);
+    }
+    this.#screen.say(rlText(await updatePoints(run.file('rl'), null), targetOf(recipe)));
+    return policy;
+  }
+
+  /** The same preferences without a reward model. Null if the recipe has none of it. */
+  async #prefer(tuned: CausalLM): Promise<CausalLM | null> {
+    const { recipe, run, tokenizer, seeds } = this.#setup;
+    if (recipe.dpo == null) return null;
+    this.#begin('Beside it: DPO, from the same preferences', 'step');
+    const done = await run.model('models/dpo');
+    if (done !== undefined) return this.#alreadyDone(done);
+    const model = copyCausalLM(tuned);
+    const options = { ...recipe.dpo, ...this.#preferences(), model, tokenizer, seed: seeds.dpo };
+    this.#endStage(await trainDpo({ ...options, ...this.#watched('dpo') }));
+    await this.#leave('models/dpo', model);
+    return model;
+  }
+
+  /** Every model's texts go on from the same queries; the best of n is chosen among those of the model at the beginning. */
   async #compare(
     tuned: CausalLM,
+    policy: CausalLM,
     preferred: CausalLM | null,
     reward: RewardModel,
-    count: number,
   ): Promise<readonly Contestant[]> {
-    const queries = this.#data.heldOut.slice(0, count);
-    const { candidates = 4 } = this.#recipe.preferences;
-    const draw = (model: CausalLM, prompts: readonly string[]): Promise<readonly WrittenText[]> =>
-      this.#write(model, prompts, this.#seeds.evaluation);
-    const several = await draw(
-      tuned,
-      queries.flatMap((query) => Array.from({ length: candidates }, () => query)),
+    const { recipe, rule, queries, seeds } = this.#setup;
+    const asked = queries.heldOut;
+    this.#begin(
+      `What came of it: ${grouped(asked.length)} texts of each model, on queries that none was trained with`,
+      'text',
     );
-    const first = several.filter((_, i) => i % candidates === 0);
+    const { candidates = 4 } = recipe.preferences;
+    const judges = { reward, rule };
+    const several = await this.#write(tuned, repeated(asked, candidates), seeds.evaluation);
     const best = await bestOfN(several, candidates, reward);
-    const models = [
-      ['DPO', preferred],
-      ['PPO', this.#model],
-    ] as const;
-    const trained = models.flatMap(([name, model]) => (model === null ? [] : [{ name, model }]));
     const contestants: Contestant[] = [
-      { name: 'fine-tuned', ...(await measure(first, reward, 0)) },
-      { name: `best of ${candidates}`, ...(await measure(best, reward, bestOfNDivergence(candidates))) },
+      {
+        name: recipe.sft == null ? 'before' : 'fine-tuned',
+        ...(await measure(firstOf(several, candidates), judges, 0)),
+      },
+      { name: `best of ${candidates}`, ...(await measure(best, judges, bestOfNDivergence(candidates))) },
     ];
-    for (const { name, model } of trained) {
-      const written = await draw(model, queries);
+    const { name = 'ppo' } = recipe.rl.algorithm ?? {};
+    const trained: readonly (readonly [string, CausalLM | null])[] = [
+      ['DPO', preferred],
+      [name.toUpperCase(), policy],
+    ];
+    for (const [title, model] of trained) {
+      if (model === null) continue;
+      const written = await this.#write(model, asked, seeds.evaluation);
       const kl = await divergence(written, model, tuned);
-      contestants.push({ name, ...(await measure(written, reward, kl)) });
+      contestants.push({ name: title, ...(await measure(written, judges, kl)) });
     }
     return contestants;
   }
 
-  async #learnSentences(): Promise<void> {
-    const { sft } = this.#recipe;
-    this.#begin('1. Learning to write sentences, by example', 'step');
-    const { trainLoss } = await trainSft({
-      ...sft,
-      model: this.#model,
-      tokenizer: this.#tokenizer,
-      dataset: this.#data.sentences.map((text) => ({ text })),
-      format: 'text',
-      seed: this.#seeds.sft,
-      runDirectory: this.#file('sft'),
-      ...this.#watched(),
-    });
-    this.#screen.say(`   ${grouped(trainLoss.length)} steps, loss ${trainLoss.at(-1)!.toFixed(3)}.`);
-  }
-
-  async #label(tuned: CausalLM): Promise<Labels> {
-    const { count, candidates = 4, noise = 0 } = this.#recipe.preferences;
-    this.#begin(`2. Labels: which of ${candidates} texts is most descriptive?`, 'text');
-    const queries = Array.from({ length: count }, (_, i) => this.#data.queries[i % this.#data.queries.length]!);
-    const prompts = queries.flatMap((query) => Array.from({ length: candidates }, () => query));
-    const written = await this.#write(tuned, prompts, this.#seeds.labels);
-    const groups = queries.map((_, i) => written.slice(i * candidates, (i + 1) * candidates));
-    const labels = label(groups, { noise, seed: this.#seeds.labels });
-    await writeLabels(this.#file('labels.json'), labels.rows);
-    this.#screen.say(labelsText(labels, groups[0]!, this.#file('labels.json')));
-    return labels;
-  }
-
-  async #learnReward(tuned: CausalLM): Promise<RewardResult> {
-    this.#begin('3. A reward model, from the labels alone', 'step');
-    const result = await trainReward({
-      ...this.#recipe.reward,
-      model: tuned,
-      tokenizer: this.#tokenizer,
-      labelTokenizer: this.#tokenizer,
-      datasetsPath: this.#file('labels.json'),
-      rewardModelPath: this.#file('models/reward'),
-      seed: this.#seeds.reward,
-      runDirectory: this.#file('reward'),
-      ...this.#watched(),
-    });
-    this.#screen.say(rewardText(result, this.#recipe.preferences));
-    return result;
-  }
-
-  /** One point an update; the rule is looked at, and told to nobody. */
-  async #reinforce(reward: RewardModel): Promise<readonly UpdatePoint[]> {
-    const { algorithm = { name: 'ppo' as const }, ...options } = this.#recipe.rl;
-    this.#begin(`4. Reinforcement learning in RLHFEnv-v0, by ${algorithm.name.toUpperCase()}`, 'update');
-    const points: UpdatePoint[] = [];
-    let rules: number[] = [];
-    const actor = new LMActorNetwork(this.#model, { padTokenId: this.#tokenizer.padTokenId });
-    await trainAgent({
-      ...options,
-      envName: 'RLHFEnv-v0',
-      envOptions: { ...this.#recipe.envOptions, tokenizer: this.#tokenizer, dataset: this.#data.queries, reward },
-      actor,
-      critic: algorithm.name === 'ppo' ? new LMCriticNetwork(this.#model, { seed: this.#seeds.critic }) : undefined,
-      algorithm,
-      seed: this.#seeds.rl,
-      runDirectory: this.#file('rl'),
-      signal: this.#screen.signal,
-      callbacks: {
-        onEpisodeEnd: ({ info }) => {
-          rules.push(descriptiveness(`${String(info['prompt'])}${String(info['completion'])}`));
-        },
-        onUpdateEnd: (progress, { kl = 0, klCoef = 0, scores = 0 }) => {
-          points.push({ kl, klCoef, reward: scores, rule: rules.reduce((sum, rule) => sum + rule, 0) / rules.length });
-          rules = [];
-          this.#screen.progress(progress.seconds, () => rlProgressText(progress, points.at(-1)!));
-        },
-      },
-    });
-    await savePretrained(this.#model, this.#file('models/ppo'), { tokenizer: this.#tokenizer });
-    this.#screen.say(rlText(points, targetOf(this.#recipe)));
-    return points;
-  }
-
-  /** The same labels without a reward model. Null if the recipe has none of it. */
-  async #prefer(tuned: CausalLM): Promise<CausalLM | null> {
-    const { dpo } = this.#recipe;
-    if (dpo == null) return null;
-    this.#begin('5. Beside it: DPO, from the same labels', 'step');
-    const model = copyCausalLM(tuned);
-    const { trainLoss } = await trainDpo({
-      ...dpo,
-      model,
-      tokenizer: this.#tokenizer,
-      labelTokenizer: this.#tokenizer,
-      dataset: this.#file('labels.json'),
-      seed: this.#seeds.dpo,
-      runDirectory: this.#file('dpo'),
-      ...this.#watched(),
-    });
-    await savePretrained(model, this.#file('models/dpo'), { tokenizer: this.#tokenizer });
-    this.#screen.say(`   ${grouped(trainLoss.length)} steps, loss ${trainLoss.at(-1)!.toFixed(3)}.`);
-    return model;
-  }
-
-  #writeDown(result: RlhfResult): void {
-    const { contestants, points } = result;
-    const named = contestants.map(({ name, kl, rule }) => ({ name, kl, score: rule }));
-    const path = points.map(({ kl, rule }) => ({ kl, score: rule }));
-    writeFileSync(this.#file('curve.svg'), curveSvg(path, named, 'Descriptiveness against divergence'));
+  /** The picture, and all texts side by side. */
+  #draw({ contestants, points }: RlhfResult): void {
+    const { run, rule } = this.#setup;
+    const named = contestants.map((contestant) => ({
+      name: contestant.name,
+      kl: contestant.kl,
+      score: scoreOf(contestant).mean,
+    }));
+    const path = points.map((point) => ({ kl: point.kl, score: point.rule ?? point.reward }));
+    const [title, axis] =
+      rule === null
+        ? ['Reward against divergence', 'score by the reward model']
+        : ['Descriptiveness against divergence', 'score by the rule'];
+    writeFileSync(run.file('curve.svg'), curveSvg(path, named, { title, axis }));
     const rows = contestants[0]!.texts.map((_, i) =>
       JSON.stringify(Object.fromEntries(contestants.map(({ name, texts }) => [name, texts[i]]))),
     );
-    writeFileSync(this.#file('evaluation.jsonl'), `${rows.join('\n')}\n`);
-    this.directory.writeSummary(resultJson(result));
+    writeFileSync(run.file('evaluation.jsonl'), `${rows.join('\n')}\n`);
   }
 
-  #write(model: CausalLM, prompts: readonly string[], seed: number): Promise<readonly WrittenText[]> {
+  /** What a trainer on preferences is told of them. */
+  #preferences() {
+    const { run, tokenizer, preferences } = this.#setup;
+    const { dataset, ...source } = preferences ?? { dataset: run.file('labels.json'), labelTokenizer: tokenizer };
+    // trainReward has another name for it.
+    return { dataset, datasetsPath: dataset, ...source };
+  }
+
+  async #write(model: CausalLM, prompts: readonly Query[], seed: number): Promise<readonly WrittenText[]> {
+    const { tokenizer, maxGeneration, recipe } = this.#setup;
     const { signal } = this.#screen;
-    return write({ model, tokenizer: this.#tokenizer }, prompts, { maxNewTokens: this.#maxGeneration, seed, signal });
+    const { truncateAt, stopStrings } = recipe.envOptions ?? {};
+    const options = { maxNewTokens: maxGeneration, seed, signal, truncateAt, stopStrings };
+    const written = await write({ model, tokenizer }, prompts, options);
+    if (signal.aborted) throw new Interrupted();
+    return written;
   }
 
   #begin(heading: string, unit: string): void {
-    this.#screen.say(`\n${heading}`);
+    if (this.#screen.signal.aborted) throw new Interrupted();
+    this.#screen.say(`\n${++this.#stages}. ${heading}`);
     this.#screen.begin(unit);
   }
 
-  /** What trainers on examples are told of the screen. */
-  #watched() {
+  #alreadyDone<T>(model: T): T {
+    this.#screen.say('   Finished before.');
+    return model;
+  }
+
+  #endStage({ trainLoss, stoppedBy }: ExampleResult): void {
+    if (stoppedBy === 'signal') throw new Interrupted();
+    this.#screen.say(`   ${grouped(trainLoss.length)} steps, loss ${trainLoss.at(-1)!.toFixed(3)}.`);
+  }
+
+  /** Leaves what a stage has trained, adapters added to the weights. */
+  async #leave(folder: string, model: CausalLM): Promise<void> {
+    if (hasAdapters(model)) mergeLora(model);
+    await this.#setup.run.saveModel(folder, model, this.#setup.tokenizer);
+  }
+
+  /** What trainers are told of the run and of the screen. */
+  #watched(stage: string) {
     const screen = this.#screen;
+    const warn = (message: string): void => screen.warn(message);
     const onStep = ({ seconds, steps, totalSteps, loss }: ExampleProgress): void =>
       screen.progress(
         seconds,
         () => `${grouped(steps)}/${grouped(totalSteps)} steps  loss ${loss!.toFixed(3)}  ${clock(seconds)}`,
       );
-    return { signal: screen.signal, warn: (message: string) => screen.warn(message), callbacks: { onStep } };
-  }
-
-  #stopped(): boolean {
-    const { aborted } = this.#screen.signal;
-    if (aborted) this.#screen.say(`\nInterrupted. What there is so far is in ${this.directory.path}.`);
-    return aborted;
-  }
-
-  #file(name: string): string {
-    return join(this.directory.path, name);
+    return { ...this.#setup.run.place(stage, warn), signal: screen.signal, warn, callbacks: { onStep } };
   }
 }
 
-const STAGES = ['model', 'sft', 'labels', 'reward', 'critic', 'rl', 'dpo', 'evaluation'] as const;
-type Stage = (typeof STAGES)[number];
-
-/** A seed for each stage. */
-function seedsOf(seed: number): Readonly<Record<Stage, number>> {
-  const state = new SeedSequence(seed).generateState(STAGES.length);
-  return Object.fromEntries(STAGES.map((stage, i) => [stage, state[i]!])) as Record<Stage, number>;
+/** Whether the stage is finished that leaves a reward model in `folder`: its summary, which is written last, says so. */
+async function isFinishedReward(directory: string, folder: string): Promise<boolean> {
+  const { summary } = await readRun(directory);
+  return summary?.['rewardModel'] === folder && summary['stoppedBy'] !== 'signal';
 }
 
-/** One to three words of each sentence are a query. */
-function dataOf({ dataset, seed: own, evaluation }: RlhfRecipe & { readonly seed: number }): Data {
-  const { count, queries = 2000, seed = own } = dataset;
-  const heldOut = evaluation?.texts ?? 512;
-  const all = sceneSentences({ count: count + queries + heldOut, seed });
-  const beginnings = all.slice(count).map((text, i) =>
-    text
-      .split(' ')
-      .slice(0, 1 + (i % 3))
-      .join(' '),
-  );
-  return { sentences: all.slice(0, count), queries: beginnings.slice(0, queries), heldOut: beginnings.slice(queries) };
+/** Each query so many times in a row. */
+function repeated(queries: readonly Query[], count: number): readonly Query[] {
+  return queries.flatMap((query) => Array.from({ length: count }, () => query));
+}
+
+/** The first of each `count` texts in a row. */
+function firstOf(texts: readonly WrittenText[], count: number): readonly WrittenText[] {
+  return texts.filter((_, i) => i % count === 0);
 }
 
 function targetOf({ envOptions }: RlhfRecipe): number | null {

@@ -9,7 +9,7 @@ import { SeedSequence } from '../random/index.ts';
 import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork } from '../rl/index.ts';
 import { defaultRunDirectory } from '../tracking/index.ts';
 import { type EvaluationResult, evaluatePolicy, trainAgent, type TrainResult } from '../trainer/index.ts';
-import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED } from './cli-error.ts';
+import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from './cli-error.ts';
 import { duration, figure, grouped } from './format.ts';
 import { Interrupt } from './interrupt.ts';
 import { ourCommand } from './our-command.ts';
@@ -17,6 +17,7 @@ import { parseOverrides } from './overrides.ts';
 import { ProgressLine } from './progress-line.ts';
 import { kindOfRecipe, readRecipe, recipeForEnv } from './recipe.ts';
 import type { Recipe } from './recipe-schema.ts';
+import { recipeOfRun, type Resumed, resumed } from './resume.ts';
 
 /** Flags of `gymformer train`. */
 export interface TrainFlags {
@@ -24,30 +25,70 @@ export interface TrainFlags {
   readonly quiet?: boolean | undefined;
   /** Print the result as JSON, and nothing else. */
   readonly json?: boolean | undefined;
+  /** A run to go on with, or a checkpoint to go on from. */
+  readonly resume?: string | undefined;
 }
 
-/** Trains by a recipe of any kind, or on an environment, and returns the exit code. */
-export async function train(target: string, words: readonly string[], flags: TrainFlags): Promise<number> {
-  if (isRecipe(target)) {
-    const path = recipePath(target);
-    switch (kindOfRecipe(path)) {
-      case 'sft':
-        return (await import('./sft.ts')).sft(path, words, flags);
-      case 'reward':
-        return (await import('./reward.ts')).reward(path, words, flags);
-      case 'dpo':
-        return (await import('./dpo.ts')).dpo(path, words, flags);
-      case 'reasoning':
-        return (await import('./reasoning.ts')).trainReasoning(path, words, flags);
-      case 'rlhf':
-        return (await import('./rlhf.ts')).trainRlhf(path, words, flags);
-      default:
-    }
+/**
+ * Trains by a recipe of any kind, or on an environment, and returns the exit code.
+ *
+ * @param target undefined for the recipe of the run that `flags.resume` names
+ */
+export async function train(target: string | undefined, words: readonly string[], flags: TrainFlags): Promise<number> {
+  const from = flags.resume === undefined ? undefined : resumed(flags.resume);
+  if (target === undefined && from === undefined) {
+    throw new CliError('Give a recipe, the id of an environment, or --resume <run>', EXIT_USAGE);
   }
-  return trainOnEnv(target, words, flags);
+  const what = target ?? recipeOfRun(from!.run);
+  if (!isRecipe(what)) return trainOnEnv(what, words, flags, from);
+  const path = recipePath(what);
+  const kind = kindOfRecipe(path);
+  switch (kind) {
+    case 'sft':
+      return (await import('./sft.ts')).sft(path, [...words, ...resumeWords(from)], flags);
+    case 'reward':
+      return (await import('./reward.ts')).reward(path, [...words, ...resumeWords(from)], flags);
+    case 'dpo':
+      return (await import('./dpo.ts')).dpo(path, [...words, ...resumeWords(from)], flags);
+    case 'reasoning':
+      return (await import('./reasoning.ts')).trainReasoning(
+        path,
+        [...words, ...stagedWords(from)],
+        flags,
+        from !== undefined,
+      );
+    case 'rlhf':
+      return (await import('./rlhf.ts')).trainRlhf(path, [...words, ...stagedWords(from)], flags, from !== undefined);
+    default:
+      return trainOnEnv(path, words, flags, from);
+  }
 }
 
-async function trainOnEnv(target: string, words: readonly string[], flags: TrainFlags): Promise<number> {
+/** For recipes that have a key for it. */
+function resumeWords(from: Resumed | undefined): string[] {
+  return from === undefined ? [] : ['--resume', from.checkpoint ?? from.run];
+}
+
+/** A run of several stages goes on where it is. */
+function stagedWords(from: Resumed | undefined): string[] {
+  if (from === undefined) return [];
+  if (from.checkpoint === undefined) return ['--runDirectory', from.run];
+  throw new CliError(
+    `--resume ${from.checkpoint}: it is of one stage of the run ${from.run}. Give that, which goes on from the latest checkpoint`,
+  );
+}
+
+async function trainOnEnv(
+  target: string,
+  words: readonly string[],
+  flags: TrainFlags,
+  from: Resumed | undefined,
+): Promise<number> {
+  if (from !== undefined) {
+    throw new CliError(
+      `--resume ${from.run}: an agent's run does not go on yet; loadPPOAgent gives the agent to programs`,
+    );
+  }
   const overrides = parseOverrides(words);
   const given = isRecipe(target) ? readRecipe(recipePath(target), overrides) : recipeForEnv(target, overrides);
   const recipe = { ...given, env: knownId(given.env) };

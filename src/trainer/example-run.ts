@@ -138,7 +138,7 @@ export class ExampleRun<Row extends Sized> {
       this.#modelFolder = path;
     }
     const { runDirectory = defaultRunDirectory(`${task.kind}-${task.model.config.modelType}`, seed) } = options;
-    this.#directory = runDirectory === null || task.dryRun ? null : new RunDirectory(runDirectory);
+    this.#directory = runDirectory === null || task.dryRun ? null : RunDirectory.goingOn(runDirectory, resume?.path);
     this.#savePath = options.savePath ?? this.#directory?.checkpoints ?? 'models';
     this.#directory?.writeConfig(this.#config());
   }

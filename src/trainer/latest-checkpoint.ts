@@ -61,7 +61,7 @@ export function latestCheckpoint(
 }
 
 /** Whether `path` is a checkpoint, or would be one if it were not damaged, rather than a run's directory. */
-function isCheckpoint(path: string): boolean {
+export function isCheckpoint(path: string): boolean {
   return STATES.some((name) => existsSync(join(path, name)));
 }
 

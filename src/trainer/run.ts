@@ -144,7 +144,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   /** Creates the run's directory. The last thing that a constructor does, when nothing can be wrong any more. */
   protected open(config: object): void {
     const { runDirectory = defaultRunDirectory(this.#facts.name, this.#facts.seed), savePath } = this.#options;
-    this.#directory = runDirectory === null ? null : new RunDirectory(runDirectory);
+    this.#directory = runDirectory === null ? null : RunDirectory.goingOn(runDirectory, this.#checkpoint || undefined);
     this.#savePath = savePath ?? this.#directory?.checkpoints ?? 'models';
     this.#directory?.writeConfig(config);
   }
@@ -178,6 +178,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.#started = performance.now();
     try {
       this.mark();
+      // A run that goes on may have been at its end.
+      if (this.#checkpoint !== '') this.#checkLimits();
       while (this.#stop === undefined) await this.#iterate();
       await this.#save();
       await this.#replays?.record(this.log.count);

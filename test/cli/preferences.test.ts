@@ -3,7 +3,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { CliError } from '../../src/cli/cli-error.ts';
@@ -12,7 +11,7 @@ import { parseRecipe, parseRecipeOf } from '../../src/cli/recipe.ts';
 import { rewardRecipeSchema } from '../../src/cli/reward-schema.ts';
 import { RewardModel, savePretrained } from '../../src/lm/index.ts';
 import { byteTokenizer, tinyGpt } from '../trainer/sft-models.ts';
-import { gymformer, start } from './command.ts';
+import { gymformer } from './command.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -90,23 +89,6 @@ describe('gymformer reward', () => {
     // So does the run's directory, and standard input.
     const json = await gymformer(['score', runDirectory, '--json'], 'q1: !ab\n');
     expect(JSON.parse(json.stdout)).toEqual([{ text: 'q1: !ab', score: expect.closeTo(scores[0]!, 4) as number }]);
-  });
-
-  test('Ctrl-C: the step is finished, a checkpoint saved, and the run can go on', async () => {
-    const runDirectory = join(root, 'interrupted');
-    const words = ['--dataset', labels, '--train', 'full', '--maxSteps', '100000', '--patience', 'null'];
-    const { child, finished } = start(['reward', model, ...words, ...LEARN, '--runDirectory', runDirectory]);
-    const metrics = join(runDirectory, 'metrics.jsonl');
-    while (!existsSync(metrics) || readFileSync(metrics, 'utf8').split('\n').length < 5) await pause(20);
-    child.kill('SIGINT');
-    const { code, stdout, stderr } = await finished;
-    expect(code).toBe(130);
-    expect(stderr).toContain('Stopping after this step.');
-    const [, recipe, checkpoint] = /npm run gymformer -- reward (\S+) --resume (\S+)/.exec(stdout)!;
-    const steps = Number(/\d+$/.exec(checkpoint!)![0]);
-    const more = ['--resume', checkpoint!, '--maxSteps', String(steps + 2), '--runDirectory', join(root, 'resumed')];
-    const next = await gymformer(['reward', recipe!, ...more, '--json']);
-    expect(JSON.parse(next.stdout)).toMatchObject({ stoppedBy: 'maxSteps', steps: steps + 2, seed: 1 });
   });
 
   test('a dry run writes nothing', async () => {

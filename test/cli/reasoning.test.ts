@@ -1,14 +1,13 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { CliError } from '../../src/cli/cli-error.ts';
 import { parseOverrides } from '../../src/cli/overrides.ts';
 import { reasoningRecipeSchema } from '../../src/cli/reasoning-schema.ts';
 import { parseRecipe, parseRecipeOf } from '../../src/cli/recipe.ts';
-import { gymformer, start } from './command.ts';
+import { gymformer } from './command.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -173,6 +172,7 @@ describe('a whole run', () => {
       'config.json',
       'evaluation.jsonl',
       'model',
+      'models',
       'problems.json',
       'recipe.yaml',
       'rl',
@@ -262,47 +262,6 @@ describe('learning by example', () => {
       readonly stopReason: string;
     };
     expect(stopReason).toMatch(/^[\d.]+ % of answers are right$/);
-  });
-});
-
-describe('Ctrl-C', () => {
-  test.each([
-    ['in learning by example', 'sft', ['--sft.maxSteps', '100000'], 'Stopping after this step.', /--sft\.resume (\S+)/],
-    [
-      'in learning from rewards',
-      'rl',
-      ['--rl.maxEpisodes', '100000'],
-      'Stopping after this update.',
-      /--model \S+ --sft null --rl\.resume \S+/,
-    ],
-  ])('%s: saves, says how to go on, and that works', async (_name, stage, words, announced, how) => {
-    const run = join(root, `interrupted-${stage}`);
-    const { child, finished } = start(['train', recipe, ...words, '--runDirectory', run]);
-    const metrics = join(run, stage, 'metrics.jsonl');
-    while (!existsSync(metrics) || readFileSync(metrics, 'utf8').split('\n').length < 3) await pause(20);
-    child.kill('SIGINT');
-    const { code, stdout, stderr } = await finished;
-    expect(code).toBe(130);
-    expect(stderr).toContain(announced);
-    expect(stderr).not.toContain('\x1b');
-    expect(stdout).toContain('interrupted');
-    expect(summaryOf(run)).toMatchObject({ stoppedBy: 'signal', model: join(run, 'model') });
-    expect(existsSync(join(run, 'model/tokenizer.json'))).toBe(true);
-
-    const [, file, rest] = /Go on with it: +npm run gymformer -- train (\S+) (.+)/.exec(stdout)!;
-    expect(rest).toMatch(how);
-    const more = join(root, `more-${stage}`);
-    const [steps, episodes] = [summaryOf(run).sft.steps + 2, (summaryOf(run).rl?.episodes ?? 0) + 8];
-    const end = stage === 'sft' ? ['--sft.maxSteps', String(steps)] : [];
-    const next = [...end, '--rl.maxEpisodes', String(episodes), '--quiet', '--runDirectory', more];
-    expect(await gymformer(['train', file!, ...rest!.split(' '), ...next])).toEqual({
-      code: 0,
-      stdout: '',
-      stderr: '',
-    });
-    const { sft, rl } = summaryOf(more);
-    expect([stage === 'sft' ? sft.steps : steps, rl?.episodes]).toEqual([steps, episodes]);
-    expect(summaryOf(more).stoppedBy).toBe('end');
   });
 });
 

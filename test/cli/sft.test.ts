@@ -182,24 +182,6 @@ describe('gymformer sft', () => {
     expect((JSON.parse(said.stdout) as { tokens: number[] }).tokens).toHaveLength(1);
   });
 
-  test('Ctrl-C: the step is finished, a checkpoint saved, and the run can go on', async () => {
-    const runDirectory = join(root, 'interrupted');
-    const words = ['--dataset', dataset, '--maxSteps', '1000000', ...LEARN];
-    const { child, finished } = start(['sft', model, ...words, '--runDirectory', runDirectory]);
-    const metrics = join(runDirectory, 'metrics.jsonl');
-    while (!existsSync(metrics) || readFileSync(metrics, 'utf8').split('\n').length < 5) await pause(20);
-    child.kill('SIGINT');
-    const { code, stdout, stderr } = await finished;
-    expect(code).toBe(130);
-    expect(stderr).toContain('Stopping after this step.');
-    const [, recipe, checkpoint] = /npm run gymformer -- sft (\S+) --resume (\S+)/.exec(stdout)!;
-    const steps = Number(/\d+$/.exec(checkpoint!)![0]);
-    const resumed = join(root, 'resumed');
-    const more = ['--resume', checkpoint!, '--maxSteps', String(steps + 2), '--runDirectory', resumed, '--json'];
-    const next = await gymformer(['sft', recipe!, ...more]);
-    expect(JSON.parse(next.stdout)).toMatchObject({ stoppedBy: 'maxSteps', steps: steps + 2, seed: 1 });
-  });
-
   test.each([
     ['no model', ['sft', 'nowhere/at/all', '--dataset', 'x.jsonl'], 1, 'There is no folder nowhere/at/all'],
     ['no dataset', ['sft', 'x'], 1, 'dataset is missing; it must be the path of a dataset'],
