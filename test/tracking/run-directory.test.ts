@@ -15,6 +15,7 @@ test('holds what the run was told, what it measured, and how it ended', async ()
     'config.json',
     'episodes.jsonl',
     'metrics.jsonl',
+    'replays',
     'summary.json',
   ]);
 
