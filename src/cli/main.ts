@@ -190,6 +190,37 @@ program
   });
 
 program
+  .command('plot')
+  .description('draw runs: learning curves, histograms of rewards, score against divergence, calibration')
+  .argument('<runs...>', 'directories of runs, or folders with runs in them')
+  .option('--kind <kinds>', 'curve, rewards, score-kl or calibration, with commas between (default: all that there is)')
+  .option(
+    '--metric <names>',
+    "what learning curves show, such as policyLoss, or 'loss,evalLoss' in one picture; may be given several times",
+    (names, all: string[]) => [...all, names],
+    [],
+  )
+  .option('--x <name>', 'what they are drawn over: globalStep, update, episodes, seconds, step, ... (default: steps)')
+  .option('--smooth <weight>', "TensorBoard's smoothing, from 0 to below 1 (default: 0, and 0.8 of losses)")
+  .option('--band <kind>', 'around the mean of several seeds: std, stderr, or range (default: std)')
+  .option('--share <share>', 'of a run that is its first and its last part in histograms (default: 0.2)')
+  .option('--title <text>', "in place of the pictures' own")
+  .option('--out <folder>', 'where they go (default: media/ of the run, or plots/ for several)')
+  .option('--format <formats>', 'svg, png (default: both)')
+  .option('--json', 'print the names of the files as JSON')
+  .addHelpText(
+    'after',
+    `
+Runs that differ by nothing but their seed are drawn as their mean with a band around it:
+  gymformer plot runs/ppo-1 runs/ppo-2 runs/ppo-3 runs/grpo-1 --out plots
+  gymformer plot runs/cot --metric accuracy --smooth 0.9 --x seconds`,
+  )
+  .action(async (runs: string[], options: Readonly<Record<string, unknown>>) => {
+    const { plot } = await import('./plot.ts');
+    await plot(runs, options);
+  });
+
+program
   .command('envs')
   .description('list the environments there are')
   .argument('[pattern]', 'part of an id, * stands for anything')

@@ -1,0 +1,14 @@
+export { type Calibration, calibration, type CalibrationBin, calibrationFigure, type Judged } from './calibration.ts';
+export { type BandKind } from './curves.ts';
+export { COLORS, drawFigure, type Figure, type LegendEntry, type PlotModule } from './figure.ts';
+export {
+  drawMedia,
+  type DrawnRuns,
+  drawRuns,
+  type DrawRunsOptions,
+  type Picture,
+  PICTURE_KINDS,
+  type PictureKind,
+} from './pictures.ts';
+export { MissingCanvasError, svgToPng } from './png.ts';
+export { scoreAgainstKl, type ScoreKlContent, type ScorePath, type ScorePoint } from './score-kl.ts';
