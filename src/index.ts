@@ -3,6 +3,7 @@ export * from './env/index.ts';
 export * from './env/text/index.ts';
 export * from './lm/index.ts';
 export * from './nn/index.ts';
+export * from './plots/index.ts';
 export * from './random/index.ts';
 export * from './rl/index.ts';
 export * from './runtime/index.ts';

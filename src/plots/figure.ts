@@ -47,7 +47,7 @@ interface SvgElement {
   readonly children: Iterable<SvgElement>;
   readonly outerHTML: string;
   textContent: string | null;
-  append(child: SvgElement): void;
+  append(...children: SvgElement[]): void;
   closest(selector: string): SvgElement | null;
   getAttribute(name: string): string | null;
   setAttribute(name: string, value: string): void;
@@ -56,7 +56,7 @@ interface SvgElement {
 
 const SVG = 'http://www.w3.org/2000/svg';
 /** Pixels, as all pictures are drawn; SVG scales. */
-export const WIDTH = 640;
+const WIDTH = 640;
 const PLOT_HEIGHT = 340;
 const MARGIN = { left: 66, right: 22, top: 12, bottom: 46 };
 const INK = '#222222';
@@ -137,7 +137,9 @@ export async function drawFigure(figure: Figure): Promise<string> {
     marks: figure.marks(plot),
   });
   const area = element('g', { transform: `translate(0,${top})`, 'text-anchor': 'middle', 'font-size': 12 });
-  for (const child of [...drawn.children]) if (child.tagName.toLowerCase() !== 'style') area.append(child);
+  area.append(
+    ...Array.from(drawn.children as Iterable<SvgElement>).filter(({ tagName }) => tagName.toLowerCase() !== 'style'),
+  );
   root.append(area);
   inPixels(root);
   return `${printable(root.outerHTML)}\n`;
@@ -156,8 +158,7 @@ function inPixels(root: SvgElement): void {
 
 /** Control characters and halves of characters have no place in XML, not even escaped. */
 function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f\ufffe\uffff]/g, ' ').replace(/\p{Surrogate}/gu, '\ufffd');
+  return text.replace(/[\p{Cc}\ufffe\uffff]/gu, ' ').replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 function widthOf(text: string, size: number): number {

@@ -1,6 +1,6 @@
 export { type Calibration, calibration, type CalibrationBin, calibrationFigure, type Judged } from './calibration.ts';
 export { type BandKind } from './curves.ts';
-export { COLORS, drawFigure, type Figure, type LegendEntry, type PlotModule } from './figure.ts';
+export { drawFigure, type Figure, type LegendEntry, type PlotModule } from './figure.ts';
 export {
   drawMedia,
   type DrawnRuns,

@@ -79,7 +79,7 @@ function barsOfValues(values: readonly number[], parts: readonly Part[]): Bar[] 
 function barsOfBins(low: number, high: number, parts: readonly Part[]): Bar[] {
   const width = (high - low) / BINS;
   return parts.flatMap(({ values: own, color }) => {
-    const counts = new Array<number>(BINS).fill(0);
+    const counts = Array.from({ length: BINS }, () => 0);
     for (const value of own) counts[Math.min(BINS - 1, Math.floor((value - low) / width))]!++;
     return counts.flatMap((count, bin) =>
       count === 0

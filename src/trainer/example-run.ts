@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { PretrainedModel } from '../lm/index.ts';
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule, type StateDict } from '../nn/index.ts';
+import { drawMedia } from '../plots/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
 import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
@@ -307,6 +308,7 @@ export class ExampleRun<Row extends Sized> {
     const more = await this.#task.finish?.(this.#directory?.path ?? null);
     this.#writeSummary(stop.by, { stopReason: stop.reason, ...more });
     const { tokens, seconds, evalLoss } = this.#progress();
+    if (this.#directory !== null) await drawMedia(this.#directory.path);
     return {
       trainLoss: this.#trainLoss,
       evalLoss,

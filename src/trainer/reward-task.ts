@@ -1,8 +1,10 @@
 // Training a reward model, as a task for a run over a dataset.
 
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { hasAdapters, mergeLora, type RewardModel } from '../lm/index.ts';
+import type { Judged } from '../plots/index.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
 import type { TrainRewardOptions } from './reward.ts';
@@ -30,13 +32,20 @@ export class RewardTask implements ExampleTask<Comparison> {
   readonly #settings: RewardSettings;
   readonly #options: TrainRewardOptions;
   readonly #loss: RewardLoss;
+  #lowestLoss: number;
+  /** Of the evaluation with that loss; undefined if it was not one of this run's. */
+  #judged: readonly Judged[] | undefined;
 
-  /** @param reward with the layers frozen that are not trained */
+  /**
+   * @param reward with the layers frozen that are not trained
+   * @param lowestLoss of the evaluations before this run went on from a checkpoint; Infinity if there were none
+   */
   constructor(
     reward: RewardModel,
     { train, test }: PreferenceSplit<Comparison>,
     settings: RewardSettings,
     options: TrainRewardOptions,
+    lowestLoss: number,
   ) {
     const { batchSize, gradientAccumulation, maxLength, patience, threshold, dryRun } = settings;
     const rows = [...train, ...test];
@@ -55,6 +64,7 @@ export class RewardTask implements ExampleTask<Comparison> {
     this.#reward = reward;
     this.#settings = settings;
     this.#options = options;
+    this.#lowestLoss = lowestLoss;
     this.#loss = new RewardLoss(reward.model, {
       batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
       numCandidates: Math.max(...rows.map(({ candidates }) => candidates.length)),
@@ -85,11 +95,17 @@ export class RewardTask implements ExampleTask<Comparison> {
 
   async evaluate(rows: readonly Comparison[]): Promise<ExampleMetrics> {
     const metrics = new RewardMetrics();
+    const judged: Judged[] = [];
     let loss = 0;
     for (const batch of microbatches(rows, this.#settings.batchSize)) {
       const found = await this.#loss.score(batch, 1 / rows.length);
       loss += found.loss;
       metrics.add(batch, found.rewards);
+      for (const [i, { best }] of batch.entries()) judged.push({ rewards: [...found.rewards[i]!], best });
+    }
+    if (loss < this.#lowestLoss) {
+      this.#lowestLoss = loss;
+      this.#judged = judged;
     }
     return metrics.means(loss);
   }
@@ -101,6 +117,7 @@ export class RewardTask implements ExampleTask<Comparison> {
   /** Adds adapters to the weights, unless they are to be kept, normalises the rewards, and saves the model. */
   async finish(directory: string | null): Promise<object> {
     const { mergeAdapters, normalizeAfter } = this.#settings;
+    if (directory !== null && this.evalRows.length > 0) await this.#writeJudged(directory);
     if (mergeAdapters && hasAdapters(this.model)) {
       mergeLora(this.model);
       this.#reward.dispose();
@@ -112,6 +129,16 @@ export class RewardTask implements ExampleTask<Comparison> {
       this.#options.rewardModelPath ?? join(directory ?? 'models', directory === null ? 'reward' : 'model');
     await this.#save(this.modelPath);
     return { rewardModel: this.modelPath };
+  }
+
+  /** What the model that the run ends with says of the rows kept back, before normalising: `gymformer plot` looks at its calibration. */
+  async #writeJudged(directory: string): Promise<void> {
+    // The best evaluation may have come before this run went on from a checkpoint.
+    if (this.#judged === undefined) {
+      this.#lowestLoss = Number.POSITIVE_INFINITY;
+      await this.evaluate(this.evalRows);
+    }
+    writeFileSync(join(directory, 'calibration.json'), `${JSON.stringify({ comparisons: this.#judged })}\n`);
   }
 
   async #save(folder: string): Promise<void> {

@@ -135,7 +135,8 @@ export async function trainReward(options: TrainRewardOptions): Promise<RewardRe
     await reward.normalize(referenceSample(data.train, settings));
   }
   chooseTrained(reward, settings, options);
-  const task = new RewardTask(reward, data, settings, options);
+  const lowestLoss = Math.min(...(resume?.state.evaluations ?? []).map(({ loss }) => loss));
+  const task = new RewardTask(reward, data, settings, options, lowestLoss);
   const run = new ExampleRun(task, settings, { ...options, resume });
   try {
     await task.prepare();

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { drawingOf, type Env } from '../env/index.ts';
+import { drawMedia } from '../plots/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { type Episode, NonFiniteError, type Steps } from '../rl/index.ts';
 import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
@@ -189,7 +190,9 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     } finally {
       await this.#replays?.close();
     }
-    return this.#result(this.#stop);
+    const result = this.#result(this.#stop);
+    if (this.#directory !== null) await drawMedia(this.#directory.path);
+    return result;
   }
 
   async #iterate(): Promise<void> {

@@ -54,6 +54,7 @@ describe('train', () => {
       'checkpoints',
       'config.json',
       'episodes.jsonl',
+      'media',
       'metrics.jsonl',
       'recipe.yaml',
       'replays',

@@ -14,6 +14,7 @@ test('holds what the run was told, what it measured, and how it ended', async ()
     'checkpoints',
     'config.json',
     'episodes.jsonl',
+    'media',
     'metrics.jsonl',
     'replays',
     'summary.json',

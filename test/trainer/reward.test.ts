@@ -239,8 +239,10 @@ describe('how a run ends', () => {
     const runDirectory = fresh();
     const result = await tinyReward({ runDirectory, savePath: undefined, rewardModelPath: undefined, epochs: 2 });
     expect(readdirSync(runDirectory).toSorted()).toEqual([
+      'calibration.json',
       'checkpoints',
       'config.json',
+      'media',
       'metrics.jsonl',
       'model',
       'summary.json',
@@ -300,15 +302,30 @@ describe('going on', () => {
   );
 
   test('the best weights are remembered across the break', async () => {
-    const whole = await tinyReward({ ...misled, epochs: 4 });
+    const [first, second] = [fresh(), fresh()];
+    const whole = await tinyReward({ ...misled, epochs: 4, runDirectory: first });
     const broken = await tinyReward({
       ...misled,
       epochs: 4,
       callbacks: { onStep: ({ steps }) => (steps === 6 ? { stop: 'enough' } : undefined) },
     });
     expect(whole.bestEvaluation!.step).toBeLessThan(6);
-    const resumed = await tinyReward({ ...misled, epochs: 4, resumeCheckpoint: broken.modelFolder });
+    const resumed = await tinyReward({
+      ...misled,
+      epochs: 4,
+      resumeCheckpoint: broken.modelFolder,
+      runDirectory: second,
+    });
     expect(largestDifference(resumed.rewardModel.model, whole.rewardModel.model)).toBe(0);
+    // What is kept for calibration is what the best weights said, here and there.
+    const [kept, keptLater] = [first, second].map((path) => readFileSync(join(path, 'calibration.json'), 'utf8'));
+    expect(keptLater).toBe(kept);
+    const { comparisons } = JSON.parse(kept!) as { comparisons: { rewards: number[]; best: number }[] };
+    const losses = comparisons.map(({ rewards, best }) =>
+      Math.log(rewards.reduce((sum, reward) => sum + Math.exp(reward - rewards[best]!), 0)),
+    );
+    const loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+    expect(loss).toBeCloseTo(whole.bestEvaluation!.loss, 5);
   });
 
   test('from what it cannot: says what is wrong', async () => {

@@ -221,7 +221,13 @@ describe('a run', () => {
       saveInterval: 2,
       warmupSteps: 2,
     });
-    expect(readdirSync(runDirectory).sort()).toEqual(['checkpoints', 'config.json', 'metrics.jsonl', 'summary.json']);
+    expect(readdirSync(runDirectory).sort()).toEqual([
+      'checkpoints',
+      'config.json',
+      'media',
+      'metrics.jsonl',
+      'summary.json',
+    ]);
     const rows = readFileSync(join(runDirectory, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
     expect(rows.map((row) => JSON.parse(row) as unknown)).toEqual(result.metrics);
     expect(result.metrics.map(({ step, epoch, learningRate }) => [step, epoch, learningRate])).toEqual([
