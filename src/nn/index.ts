@@ -27,6 +27,7 @@ export {
   linearSchedule,
   Optimizer,
   type OptimizerState,
+  type StateOptions,
   type OptimizerTarget,
   type ParameterGroup,
   type ParameterGroupOptions,

@@ -1,6 +1,6 @@
 // What algorithms without a critic share: one advantage for each episode, known before the update begins.
 
-import type { OptimizerState } from '../nn/index.ts';
+import type { OptimizerState, StateOptions } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import type { CollectedEpisode, EpisodeSteps } from './episodes.ts';
 import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
@@ -141,8 +141,8 @@ export abstract class CriticFree<R extends EpisodeSteps> {
   }
 
   /** The optimizer's moments and counters, for checkpoints. */
-  stateDict(): OptimizerState {
-    return this.#optimizer.stateDict();
+  stateDict(options?: StateOptions): OptimizerState {
+    return this.#optimizer.stateDict(options);
   }
 
   loadStateDict(state: OptimizerState): void {

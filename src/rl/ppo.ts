@@ -1,7 +1,7 @@
 // Proximal policy optimisation. Sources: Schulman et al. 2017, arXiv 1707.06347; the details and their names follow
 // Huang et al. 2022, "The 37 Implementation Details of Proximal Policy Optimization", and its reference code, CleanRL.
 
-import type { OptimizerState } from '../nn/index.ts';
+import type { OptimizerState, StateOptions } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import { gae } from './gae.ts';
@@ -195,8 +195,8 @@ export class PPO<R extends Steps = Rollout> {
   }
 
   /** The optimizer's moments and counters, for checkpoints. */
-  stateDict(): OptimizerState {
-    return this.#optimizer.stateDict();
+  stateDict(options?: StateOptions): OptimizerState {
+    return this.#optimizer.stateDict(options);
   }
 
   loadStateDict(state: OptimizerState): void {

@@ -1,6 +1,6 @@
 // The algorithms that trainAgent knows, by name.
 
-import type { OptimizerState } from '../nn/index.ts';
+import type { OptimizerState, StateOptions } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import {
   type EpisodeSteps,
@@ -31,7 +31,7 @@ export interface Learner<R extends EpisodeSteps> {
     rollout: R,
     options: { readonly progress: number; readonly referenceLogProbs?: Float32Array | undefined },
   ): Promise<object>;
-  stateDict(): OptimizerState;
+  stateDict(options?: StateOptions): OptimizerState;
   loadStateDict(state: OptimizerState): void;
   /** The running mean of returns, where there is one. */
   baseline?: number | undefined;

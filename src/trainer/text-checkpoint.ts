@@ -5,11 +5,10 @@
 //   critic/                                                                       a critic with a trunk of its own, likewise
 //   critic.safetensors                                                            a critic's head, and what else is its own
 
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { SequenceClassifier, Tokenizer } from '../lm/index.ts';
-import { writeSafetensors } from '../nn/index.ts';
+import { writeSafetensorsFile } from '../nn/index.ts';
 import type { TokenPolicy } from '../rl/index.ts';
 import { fillDirectory } from './atomic-directory.ts';
 import { generatorState } from './checkpoint-schema.ts';
@@ -76,8 +75,11 @@ async function writeCritic({ actor, critic }: TokenPolicy, folder: string): Prom
   }
   // A trunk that the actor's model shares stands in its own file already.
   const shared = critic.model === actor.model;
-  const own = [...critic.stateDict()].filter(([key]) => !shared || !key.startsWith('model.'));
-  writeFileSync(join(folder, 'critic.safetensors'), writeSafetensors(new Map(own)));
+  const own = [...critic.namedParameters()].filter(([name]) => !shared || !name.startsWith('model.'));
+  const tensors = own.map(([name, { shape, storage }]) => {
+    return [name, { shape, dtype: 'F32' as const, data: () => storage.data }] as const;
+  });
+  await writeSafetensorsFile(join(folder, 'critic.safetensors'), new Map(tensors));
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   readSafetensors,
   type StateDict,
   type StateEntry,
+  type StateOptions,
   type TensorToWrite,
   writeSafetensorsFile,
 } from '../nn/index.ts';
@@ -53,7 +54,7 @@ export interface TrainingFormat<S> {
 /** What learns, and with what. */
 export interface Trained {
   readonly module: Module;
-  readonly optimizer: { stateDict(): OptimizerState; loadStateDict(state: OptimizerState): void };
+  readonly optimizer: { stateDict(options?: StateOptions): OptimizerState; loadStateDict(state: OptimizerState): void };
 }
 
 /** What decides what a run does next: a run that goes on must agree. */
@@ -81,7 +82,7 @@ export async function writeTraining<S extends object>(
   state: S,
   more: StateDict = new Map(),
 ): Promise<void> {
-  const { moments, ...rest } = optimizer.stateDict();
+  const { moments, ...rest } = optimizer.stateDict({ copy: false });
   const tensors = new Map<string, TensorToWrite>();
   const add = (entry: string, { shape, data }: StateEntry): void => {
     tensors.set(entry, { shape, dtype: 'F32', data: () => data as Float32Array });

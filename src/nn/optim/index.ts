@@ -2,6 +2,7 @@ export { Adam, type AdamOptions, AdamW } from './adam.ts';
 export {
   Optimizer,
   type OptimizerState,
+  type StateOptions,
   type OptimizerTarget,
   type ParameterGroup,
   type ParameterGroupOptions,

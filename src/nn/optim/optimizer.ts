@@ -39,6 +39,12 @@ export interface OptimizerState {
   readonly moments: StateDict;
 }
 
+/** Options of {@link Optimizer.stateDict}. */
+export interface StateOptions {
+  /** Default true. */
+  readonly copy?: boolean | undefined;
+}
+
 /** Options of {@link Optimizer.step}. */
 export interface StepOptions {
   /**
@@ -132,12 +138,15 @@ export abstract class Optimizer {
     for (const { flat } of this.groups) flat.gradients.fill(0);
   }
 
-  /** A copy of the state; further steps do not change it. */
-  stateDict(): OptimizerState {
+  /**
+   * The state. Default: a copy, which further steps do not change; with `copy: false` the moments themselves, for who writes them away
+   * before the next step and need not have the memory twice.
+   */
+  stateDict({ copy = true }: StateOptions = {}): OptimizerState {
     return {
       stepCount: this.#stepCount,
       learningRates: this.groups.map(({ learningRate }) => learningRate),
-      moments: copyState(this.#moments()),
+      moments: copy ? copyState(this.#moments()) : this.#moments(),
     };
   }
 
