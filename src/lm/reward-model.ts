@@ -1,10 +1,9 @@
 // A reward model: a text's worth as one number, by a Transformer with a head of one output on the text's last token.
 
-import { compile } from '../runtime/index.ts';
 import type { Tensor } from '../tensor/index.ts';
 import type { ChatMessage } from './chat.ts';
 import type { DownloadOptions } from './hub.ts';
-import { overLengths, type RowModel } from './length-batches.ts';
+import { RowModel } from './length-batches.ts';
 import { hasAdapters, isAdapterFolder, loadLora, readLoraFacts, saveLora } from './lora.ts';
 import type { CausalLM } from './models/causal-lm.ts';
 import { ModelError } from './models/config.ts';
@@ -131,13 +130,10 @@ export class RewardModel {
     this.#bias = bias;
     this.#batchSize = batchSize;
     this.#truncationSide = truncationSide;
-    this.#scores = compile(
-      (ids: Tensor, lengths: Tensor) => {
-        model.eval();
-        return model.forward(ids, lengths);
-      },
-      { maxPrograms: 32 },
-    );
+    this.#scores = new RowModel((ids: Tensor, lengths: Tensor) => {
+      model.eval();
+      return model.forward(ids, lengths);
+    });
   }
 
   /** What is added to the head's output. */
@@ -156,7 +152,7 @@ export class RewardModel {
   async score(inputs: readonly RewardInput[]): Promise<Float64Array> {
     const rows = inputs.map((input, i) => this.#fitting(this.encode(input), i));
     const { maxPositions } = this.model.config;
-    const found = await overLengths(this.#scores, rows, { batchSize: this.#batchSize, maxPositions });
+    const found = await this.#scores.over(rows, { batchSize: this.#batchSize, maxPositions });
     return Float64Array.from(found, ([score]) => score! + this.#bias);
   }
 

@@ -3,6 +3,7 @@
 import { compile, type BoundProgram, type Compiled, defaultThreads } from '../runtime/index.ts';
 import type { Tensor, TensorData } from '../tensor/index.ts';
 import { type Decoder, KeyValueDecoder } from './kv-cache.ts';
+import { inLanes, type Lanes, lanesFor, rowsOfBatch } from './lanes.ts';
 import { withoutAdapters } from './lora.ts';
 import type { CausalLM } from './models/causal-lm.ts';
 
@@ -23,7 +24,7 @@ export interface SequenceLogProbsOptions {
 }
 
 /** Sequences are filled up to a multiple of this, so that few programs serve all lengths. */
-const LENGTH_STEP = 16;
+const LENGTH_STEP = 8;
 
 /** About how many tokens go through one pass, and at most how many scores (tokens times vocabulary) it computes, which is its memory. */
 const PASS_TOKENS = 1024;
@@ -38,9 +39,10 @@ export class SequenceLogProbs {
   readonly temperature: number;
   readonly numTokens: number;
   readonly #threads: number;
-  readonly #compiled: Compiled<[Tensor, Tensor], Tensor>;
-  /** Programs, by the length of sequence that they take. */
-  readonly #programs = new Map<number, BoundProgram<Tensor>>();
+  /** By the threads of their programs. */
+  readonly #compiled = new Map<number, Compiled<[Tensor, Tensor], Tensor>>();
+  /** By lane and shape. */
+  readonly #programs = new Map<string, BoundProgram<Tensor>>();
 
   constructor(model: CausalLM, options: SequenceLogProbsOptions = {}) {
     const { vocabSize } = model.config;
@@ -53,18 +55,6 @@ export class SequenceLogProbs {
     this.temperature = temperature;
     this.numTokens = numTokens;
     this.#threads = threads;
-    this.#compiled = compile(
-      (ids: Tensor, next: Tensor) => {
-        const all = withoutAdapters(model, () => model.forward(ids)).reshape([ids.size, vocabSize]);
-        const logits = numTokens === vocabSize ? all : all.slice([0, 0], [null, numTokens]);
-        const scaled = temperature === 1 ? logits : logits.div(temperature);
-        return scaled
-          .logSoftmax()
-          .gather(next.reshape([ids.size, 1]))
-          .squeeze(-1);
-      },
-      { threads },
-    );
   }
 
   /**
@@ -74,20 +64,15 @@ export class SequenceLogProbs {
    */
   async of(sequences: readonly AskedSequence[]): Promise<readonly Float32Array[]> {
     const answers = sequences.map(({ positions }) => new Float32Array(positions.length));
-    // Sequences of like lengths together.
-    const order = sequences.map((_, i) => i).sort((a, b) => sequences[a]!.tokens.length - sequences[b]!.tokens.length);
-    for (let first = 0; first < order.length; ) {
-      // Room for as many as the longest of them allows.
-      let time = this.#bucket(sequences[order[first]!]!.tokens.length);
-      let count = 1;
-      for (; first + count < order.length; count++) {
-        const longer = this.#bucket(sequences[order[first + count]!]!.tokens.length);
-        if (count >= this.#roomFor(longer)) break;
-        time = longer;
-      }
-      const chosen = order.slice(first, first + count);
-      first += count;
-      const program = this.#program(time);
+    const lanes = lanesFor(sequences.length, this.#threads);
+    const batches = this.#batches(sequences, lanes);
+    await inLanes(batches, lanes, async ({ chosen, time }, lane) => {
+      const program = this.#program(
+        lane,
+        lanes.threads,
+        rowsOfBatch(sequences.length, lanes, this.#roomFor(time)),
+        time,
+      );
       const [ids, next] = program.arguments as readonly [TensorData, TensorData];
       ids.fill(0);
       next.fill(0);
@@ -103,7 +88,7 @@ export class SequenceLogProbs {
         const { positions } = sequences[index]!;
         for (let k = 0; k < positions.length; k++) answers[index]![k] = said[row * time + positions[k]! - 1]!;
       });
-    }
+    });
     return answers;
   }
 
@@ -121,18 +106,54 @@ export class SequenceLogProbs {
 
   /** Frees the programs. */
   release(): void {
-    this.#compiled.dispose();
+    for (const compiled of this.#compiled.values()) compiled.dispose();
+    this.#compiled.clear();
     this.#programs.clear();
   }
 
-  #program(time: number): BoundProgram<Tensor> {
-    let program = this.#programs.get(time);
+  /** Sequences of like lengths together, by their indices, and the length of program that the longest of them needs. */
+  #batches(sequences: readonly AskedSequence[], lanes: Lanes): { chosen: number[]; time: number }[] {
+    const order = sequences.map((_, i) => i).sort((a, b) => sequences[a]!.tokens.length - sequences[b]!.tokens.length);
+    const batches: { chosen: number[]; time: number }[] = [];
+    for (const index of order) {
+      const time = this.#bucket(sequences[index]!.tokens.length);
+      const last = batches.at(-1);
+      if (last !== undefined && last.chosen.length < rowsOfBatch(order.length, lanes, this.#roomFor(time))) {
+        last.chosen.push(index);
+        last.time = time;
+      } else batches.push({ chosen: [index], time });
+    }
+    return batches;
+  }
+
+  #program(lane: number, threads: number, rows: number, time: number): BoundProgram<Tensor> {
+    const key = `${lane}, ${threads}, ${rows}, ${time}`;
+    let program = this.#programs.get(key);
     if (program === undefined) {
-      const type = { shape: [this.#roomFor(time), time], dtype: 'int32' } as const;
-      program = this.#compiled.bind(type, type);
-      this.#programs.set(time, program);
+      let compiled = this.#compiled.get(threads);
+      if (compiled === undefined) this.#compiled.set(threads, (compiled = this.#compile(threads)));
+      const type = { shape: [rows, time], dtype: 'int32' } as const;
+      program = compiled.bind(type, type);
+      this.#programs.set(key, program);
     }
     return program;
+  }
+
+  #compile(threads: number): Compiled<[Tensor, Tensor], Tensor> {
+    const { model, temperature, numTokens } = this;
+    const { vocabSize } = model.config;
+    return compile(
+      (ids: Tensor, next: Tensor) => {
+        const all = withoutAdapters(model, () => model.forward(ids)).reshape([ids.size, vocabSize]);
+        const logits = numTokens === vocabSize ? all : all.slice([0, 0], [null, numTokens]);
+        const scaled = temperature === 1 ? logits : logits.div(temperature);
+        return scaled
+          .logSoftmax()
+          .gather(next.reshape([ids.size, 1]))
+          .squeeze(-1);
+      },
+      { threads },
+    );
   }
 
   /** The length of program for a sequence of so many tokens. */

@@ -63,6 +63,11 @@ export interface Layout {
 export interface Policy<R extends Steps = Steps> extends Module {
   /** What learns at the actor's rate; all other parameters are the critic's. */
   actorParameters(): readonly Parameter[];
+  /**
+   * Whether actor and critic are large, and train nothing in common: they then learn in a program each, side by side. Default: in one
+   * program, which computes what they share once.
+   */
+  readonly separateCritic?: boolean;
   /** How many threads an update's programs use; 1 runs them at once, more leave the event loop free. */
   readonly threads: number;
   /** What minibatches are made of, as indices: single rows, or whole sequences of them. */

@@ -1,6 +1,6 @@
 // The clipped surrogate objective, and gradient steps on it: what PPO and its critic-free successors share.
 
-import { Adam, gradientAssignments, type OptimizerState } from '../nn/index.ts';
+import { Adam, gradientAssignments, type OptimizerState, type Parameter, type StateOptions } from '../nn/index.ts';
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import { sameShape, type Tensor, type TensorData, type Typed } from '../tensor/index.ts';
 import type { Evaluation, Layout, Policy, Steps } from './policy.ts';
@@ -35,30 +35,36 @@ export interface LossRows extends Evaluation {
   readonly weights: Tensor;
 }
 
+type LossSettings = Pick<SurrogateSettings, 'valueClip' | 'valueCoef' | 'entropyCoef' | 'klCoef'>;
+
 /** PPO's equation 9, negated, for gradient descent; the value loss has a factor of 0.5. */
-export function surrogateLoss(
-  rows: LossRows,
-  settings: Pick<SurrogateSettings, 'valueClip' | 'valueCoef' | 'entropyCoef' | 'klCoef'>,
-): Tensor {
-  const { logProbs, entropies, values, oldLogProbs, advantages, limits, weights } = rows;
-  const { valueClip, valueCoef, entropyCoef, klCoef } = settings;
+export function surrogateLoss(rows: LossRows, settings: LossSettings): Tensor {
+  const loss = policyLoss(rows, settings);
+  return rows.values === undefined || settings.valueCoef === 0
+    ? loss
+    : valueLoss(rows, rows.values, settings).add(loss);
+}
+
+function valueLoss({ returns, oldValues, weights }: LossRows, values: Tensor, settings: LossSettings): Tensor {
+  const { valueClip, valueCoef } = settings;
+  let squaredErrors = values.sub(returns).square();
+  if (valueClip !== null) {
+    const clipped = oldValues.add(values.sub(oldValues).clip(-valueClip, valueClip));
+    squaredErrors = squaredErrors.maximum(clipped.sub(returns).square());
+  }
+  return squaredErrors
+    .mul(weights)
+    .sum()
+    .mul(0.5 * valueCoef);
+}
+
+function policyLoss(rows: LossRows, { entropyCoef, klCoef }: LossSettings): Tensor {
+  const { logProbs, entropies, oldLogProbs, advantages, limits, weights } = rows;
   const mean = (x: Tensor): Tensor => x.mul(weights).sum();
 
   // Equation 7: min(r A, clip(r, 1 - eps, 1 + eps) A) = min(r A, A + eps |A|); the second is `limits`.
   const ratio = logProbs.sub(oldLogProbs).exp();
   let loss = mean(ratio.mul(advantages).minimum(limits)).neg();
-
-  if (values !== undefined && valueCoef !== 0) {
-    const { returns, oldValues } = rows;
-    let squaredErrors = values.sub(returns).square();
-    if (valueClip !== null) {
-      const clipped = oldValues.add(values.sub(oldValues).clip(-valueClip, valueClip));
-      squaredErrors = squaredErrors.maximum(clipped.sub(returns).square());
-    }
-    loss = mean(squaredErrors)
-      .mul(0.5 * valueCoef)
-      .add(loss);
-  }
   if (entropyCoef !== 0) loss = loss.sub(mean(entropies).mul(entropyCoef));
   if (klCoef !== 0) {
     // Schulman's k3 estimate of KL(policy, reference), as in GRPO: exp(d) - d - 1 with d = log reference - log policy.
@@ -93,13 +99,18 @@ export interface MinibatchOptions {
   readonly normalizeAdvantages: boolean;
 }
 
-/** What a minibatch's program gives: `[entries]` each. Gradients it writes in place. */
-type StepResults = {
-  readonly logProbs: Tensor;
-  readonly entropies: Tensor;
-  readonly values: Tensor | readonly [];
+/** What a minibatch's programs give: `[entries]` each. Gradients they write in place. */
+interface StepResults {
+  readonly [key: string]: Tensor | readonly Assignment[];
   readonly gradients: readonly Assignment[];
-};
+}
+
+/** A part of the objective: what of the evaluation it tells, its loss, and what that trains. */
+interface Part {
+  readonly tells: readonly (keyof Evaluation)[];
+  readonly parameters: readonly Parameter[];
+  loss(rows: LossRows): Tensor;
+}
 
 /** The arguments after the policy's own, in order. */
 const COLUMNS = [
@@ -119,8 +130,9 @@ export class SurrogateOptimizer<R extends Steps> {
   readonly #settings: SurrogateSettings;
   readonly #optimizer: Adam;
   readonly #learningRates: readonly number[];
-  readonly #step: Compiled<Tensor[], StepResults>;
-  readonly #bound: { readonly types: readonly Typed[]; readonly program: BoundProgram<StepResults> }[] = [];
+  /** One for each part of the objective, which run side by side. */
+  readonly #steps: readonly Compiled<Tensor[], StepResults>[];
+  readonly #bound: { readonly types: readonly Typed[]; readonly programs: readonly BoundProgram<StepResults>[] }[] = [];
 
   constructor(policy: Policy<R>, settings: SurrogateSettings) {
     this.#policy = policy;
@@ -137,16 +149,24 @@ export class SurrogateOptimizer<R extends Steps> {
           ].filter(({ parameters }) => parameters.length > 0);
     this.#optimizer = new Adam(groups, { epsilon: adamEpsilon });
     this.#learningRates = groups.map(({ learningRate }) => learningRate);
-    this.#step = compile(
-      (...args: Tensor[]): StepResults => {
-        const inputs = args.slice(0, -COLUMNS.length);
-        const columns = Object.fromEntries(COLUMNS.map((name, i) => [name, args[inputs.length + i]!]));
-        const evaluation = policy.evaluateLayout(inputs);
-        const loss = surrogateLoss({ ...evaluation, ...(columns as Omit<LossRows, keyof Evaluation>) }, settings);
-        const { logProbs, entropies, values = [] as const } = evaluation;
-        return { logProbs, entropies, values, gradients: gradientAssignments(loss, trainable) };
-      },
-      { threads: policy.threads },
+    const parts = partsOf(policy, settings);
+    // Programs of a thread each take less time side by side than one after the other with all threads.
+    const threads = Math.max(1, Math.floor(policy.threads / parts.length));
+    this.#steps = parts.map(({ tells, parameters, loss }) =>
+      compile(
+        (...args: Tensor[]): StepResults => {
+          const inputs = args.slice(0, -COLUMNS.length);
+          const columns = Object.fromEntries(COLUMNS.map((name, i) => [name, args[inputs.length + i]!]));
+          const evaluation = policy.evaluateLayout(inputs);
+          const told = tells.flatMap((name) => {
+            const tensor = evaluation[name];
+            return tensor === undefined ? [] : [[name, tensor] as const];
+          });
+          const rows = { ...evaluation, ...(columns as Omit<LossRows, keyof Evaluation>) };
+          return { ...Object.fromEntries(told), gradients: gradientAssignments(loss(rows), parameters) };
+        },
+        { threads },
+      ),
     );
   }
 
@@ -159,36 +179,35 @@ export class SurrogateOptimizer<R extends Steps> {
 
   /** One gradient step. @throws NonFiniteError before a bad number reaches the weights */
   async step(layout: Layout, targets: RowTargets, options: MinibatchOptions, totals: UpdateTotals): Promise<void> {
-    const program = this.#programFor(layout);
-    const inputs = program.arguments.slice(0, layout.types.length);
-    layout.fill(inputs);
-    const columns = columnsOf(program.arguments, layout.types.length);
+    const programs = this.#programsFor(layout);
+    const memory = programs[0]!.arguments;
+    layout.fill(memory.slice(0, layout.types.length));
+    const columns = columnsOf(memory, layout.types.length);
     fillColumns(columns, layout.rows, targets, options);
-    if (this.#policy.threads === 1) program.run();
-    else await program.runAsync();
-    const { logProbs, entropies, values } = program.results as unknown as StepMemory;
+    if (this.#policy.threads === 1) for (const program of programs) program.run();
+    else await allDone(programs.map((program) => program.runAsync()));
+    const told = Object.assign({}, ...programs.map(({ results }) => results)) as StepMemory;
     const { valueClip, maxGradNorm } = this.#settings;
-    totals.add(
-      { ...columns, logProbs, entropies, values: values.length === 0 ? undefined : values },
-      options,
-      valueClip,
-    );
+    totals.add({ ...columns, ...told }, options, valueClip);
     const { gradNorm } = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY });
     totals.addGradNorm(gradNorm!);
   }
 
-  #programFor({ types, rows }: Layout): BoundProgram<StepResults> {
+  /** Programs of one memory. */
+  #programsFor({ types, rows }: Layout): readonly BoundProgram<StepResults>[] {
     const known = this.#bound.find((bound) => types.every((type, i) => sameType(type, bound.types[i]!)));
-    if (known !== undefined) return known.program;
+    if (known !== undefined) return known.programs;
     const column: Typed = { shape: [rows.length], dtype: 'float32' };
-    const program = this.#step.bind(...types, ...COLUMNS.map(() => column));
-    this.#bound.push({ types, program });
-    return program;
+    const all = [...types, ...COLUMNS.map(() => column)];
+    const programs: BoundProgram<StepResults>[] = [];
+    for (const step of this.#steps) programs.push(step.program(...all).bind({ arguments: programs[0]?.arguments }));
+    this.#bound.push({ types, programs });
+    return programs;
   }
 
   /** The optimizer's moments and counters, for checkpoints. */
-  stateDict(): OptimizerState {
-    return this.#optimizer.stateDict();
+  stateDict(options?: StateOptions): OptimizerState {
+    return this.#optimizer.stateDict(options);
   }
 
   loadStateDict(state: OptimizerState): void {
@@ -196,11 +215,42 @@ export class SurrogateOptimizer<R extends Steps> {
   }
 }
 
+/** The objective in one part, or in that of the actor and that of the critic. */
+function partsOf(policy: Policy<never>, settings: SurrogateSettings): readonly Part[] {
+  const trainable = policy.parameters().filter(({ frozen }) => !frozen);
+  if (policy.separateCritic !== true || settings.valueCoef === 0) {
+    const tells = ['logProbs', 'entropies', 'values'] as const;
+    return [{ tells, parameters: trainable, loss: (rows) => surrogateLoss(rows, settings) }];
+  }
+  const actor = new Set(policy.actorParameters());
+  return [
+    {
+      tells: ['logProbs', 'entropies'],
+      parameters: trainable.filter((parameter) => actor.has(parameter)),
+      loss: (rows) => policyLoss(rows, settings),
+    },
+    {
+      tells: ['values'],
+      parameters: trainable.filter((parameter) => !actor.has(parameter)),
+      loss: (rows) => valueLoss(rows, rows.values!, settings),
+    },
+  ];
+}
+
+/** Waits for all, and only then fails if one did: what has failed must not leave another at work. */
+async function allDone(runs: readonly Promise<void>[]): Promise<void> {
+  for (const run of await Promise.allSettled(runs)) if (run.status === 'rejected') throw run.reason;
+}
+
 function sameType(a: Typed, b: Typed): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }
 
-type StepMemory = { readonly [K in 'logProbs' | 'entropies' | 'values']: Float32Array };
+interface StepMemory {
+  readonly logProbs: Float32Array;
+  readonly entropies: Float32Array;
+  readonly values?: Float32Array;
+}
 
 function columnsOf(memory: readonly TensorData[], first: number): Columns {
   return {

@@ -4,6 +4,7 @@
 
 import type { Env } from '../env/index.ts';
 import type { PlayingPolicy } from '../env/text/index.ts';
+import { inLanes, lanesFor, rowsOfBatch } from '../lm/lanes.ts';
 import type { CausalLM } from '../lm/models/index.ts';
 import { Module, type Parameter } from '../nn/index.ts';
 import { compile, type Compiled, defaultThreads } from '../runtime/index.ts';
@@ -80,7 +81,7 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
     this.temperature = temperature;
     this.numTokens = numTokens;
     this.threads = threads;
-    this.#values = compile((ids: Tensor) => this.#critic().forward(ids), { threads });
+    this.#values = compile((ids: Tensor) => this.#critic().forward(ids), { threads: lanesFor(2, threads).threads });
   }
 
   /** The actor's. */
@@ -91,6 +92,11 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
   /** The weights that are trained, the critic's too. */
   get trained(): Parameter[] {
     return this.parameters().filter(({ frozen }) => !frozen);
+  }
+
+  get separateCritic(): boolean {
+    const actor = new Set(this.actor.parameters());
+    return this.critic?.parameters().every((parameter) => parameter.frozen || !actor.has(parameter)) ?? false;
   }
 
   actorParameters(): readonly Parameter[] {
@@ -161,10 +167,14 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
     const nextValues = new Float32Array(rollout.rows);
     // Sequences of like lengths together, a few at a time.
     const order = [...rollout.sequences].sort((a, b) => a.tokens.length - b.tokens.length);
-    for (let first = 0; first < order.length; first += VALUE_SEQUENCES) {
-      const chosen = order.slice(first, first + VALUE_SEQUENCES);
+    const lanes = lanesFor(order.length, this.threads);
+    const size = rowsOfBatch(order.length, lanes, VALUE_SEQUENCES);
+    const batches = Array.from({ length: Math.ceil(order.length / size) }, (_, i) =>
+      order.slice(i * size, (i + 1) * size),
+    );
+    await inLanes(batches, lanes, async (chosen) => {
       const time = this.#bucket(chosen.at(-1)!.tokens.length - 1);
-      const program = this.#values.program({ shape: [VALUE_SEQUENCES, time], dtype: 'int32' }).bind();
+      const program = this.#values.program({ shape: [size, time], dtype: 'int32' }).bind();
       this.#fill(chosen, time, program.arguments[0]!);
       await program.runAsync();
       const said = program.results as Float32Array;
@@ -177,7 +187,7 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
         });
       });
       program.release();
-    }
+    });
     return { values, nextValues };
   }
 
@@ -201,5 +211,5 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
   }
 }
 
-/** Values are computed for this many sequences at a time. */
+/** Values are computed for at most this many sequences at a time. */
 const VALUE_SEQUENCES = 16;

@@ -1,6 +1,6 @@
 // The loss of a reward model, compiled once for each length of rows: of several texts, the best one should score highest.
 
-import { overLengths } from '../lm/length-batches.ts';
+import { RowModel } from '../lm/length-batches.ts';
 import type { SequenceClassifier } from '../lm/index.ts';
 import { gradientAssignments } from '../nn/index.ts';
 import { ABSENT, centeringLoss, preferenceLoss } from '../rl/index.ts';
@@ -66,9 +66,9 @@ export class RewardLoss {
   async prepare(rows: readonly Comparison[]): Promise<void> {
     const { maxPositions } = this.#model.config;
     this.#model.eval();
-    const trunk = compile((ids: Tensor, lengths: Tensor) => this.#model.lastHidden(ids, lengths), { maxPrograms: 32 });
+    const trunk = new RowModel((ids: Tensor, lengths: Tensor) => this.#model.lastHidden(ids, lengths));
     const texts = rows.flatMap(({ candidates }) => candidates);
-    const vectors = await overLengths(trunk, texts, { batchSize: 16, maxPositions });
+    const vectors = await trunk.over(texts, { batchSize: 16, maxPositions });
     trunk.dispose();
     let next = 0;
     this.#features = new Map();
