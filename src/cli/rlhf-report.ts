@@ -129,7 +129,7 @@ export function comparison({ contestants }: RlhfResult): string {
 }
 
 /** What a contestant's texts are worth: to the rule, or where there is none to the reward model. */
-export function scoreOf({ rule, reward }: Contestant): Spread {
+export function scoreOf({ rule, reward }: Pick<Contestant, 'rule' | 'reward'>): Spread {
   return rule ?? reward;
 }
 

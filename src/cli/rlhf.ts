@@ -7,6 +7,7 @@ import type { Query } from '../env/text/index.ts';
 import { type CausalLM, hasAdapters, mergeLora, RewardModel } from '../lm/index.ts';
 import { copyCausalLM } from '../lm/models/architectures.ts';
 import { LMActorNetwork, LMCriticNetwork } from '../rl/index.ts';
+import { drawFigure, scoreAgainstKl } from '../plots/index.ts';
 import { readRun } from '../tracking/index.ts';
 import {
   type ExampleProgress,
@@ -20,7 +21,6 @@ import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { clock, grouped } from './format.ts';
 import { parseOverrides } from './overrides.ts';
 import { readRecipeOf } from './recipe.ts';
-import { curveSvg } from './rlhf-curve.ts';
 import { label, readLabels, samplesOf, write, writeLabels, type WrittenText } from './rlhf-labels.ts';
 import { bestOfN, bestOfNDivergence, divergence, measure } from './rlhf-measure.ts';
 import { bestEvaluation, type UpdatePoint, updatePoints } from './rlhf-points.ts';
@@ -115,7 +115,7 @@ class RlhfRun {
       points,
       contestants,
     };
-    this.#draw(result);
+    await this.#draw(result);
     return result;
   }
 
@@ -280,19 +280,17 @@ class RlhfRun {
   }
 
   /** The picture, and all texts side by side. */
-  #draw({ contestants, points }: RlhfResult): void {
+  async #draw({ contestants, points }: RlhfResult): Promise<void> {
     const { run, rule } = this.#setup;
-    const named = contestants.map((contestant) => ({
-      name: contestant.name,
-      kl: contestant.kl,
-      score: scoreOf(contestant).mean,
-    }));
+    const models = contestants.map(({ name, kl, ...contestant }) => ({ name, kl, score: scoreOf(contestant).mean }));
     const path = points.map((point) => ({ kl: point.kl, score: point.rule ?? point.reward }));
-    const [title, axis] =
+    const [title, scoreLabel] =
       rule === null
         ? ['Reward against divergence', 'score by the reward model']
         : ['Descriptiveness against divergence', 'score by the rule'];
-    writeFileSync(run.file('curve.svg'), curveSvg(path, named, { title, axis }));
+    const paths = [{ label: `training by ${contestants.at(-1)!.name}`, points: path }];
+    const figure = scoreAgainstKl({ title, scoreLabel, paths, models });
+    writeFileSync(run.file('curve.svg'), await drawFigure(figure!));
     const rows = contestants[0]!.texts.map((_, i) =>
       JSON.stringify(Object.fromEntries(contestants.map(({ name, texts }) => [name, texts[i]]))),
     );
