@@ -24,11 +24,17 @@ export async function updatePoints(directory: string, rule: Rule | null): Promis
       rules.set(update, scores);
     });
   }
-  const points: UpdatePoint[] = [];
+  // A run that was killed may have made some updates again, with the same numbers.
+  const points = new Map<unknown, UpdatePoint>();
   await eachRow(`${directory}/metrics.jsonl`, ({ update, kl, klCoef, scores }) => {
-    points.push({ kl: Number(kl), klCoef: Number(klCoef), reward: Number(scores), rule: mean(rules.get(update)) });
+    points.set(update, {
+      kl: Number(kl),
+      klCoef: Number(klCoef),
+      reward: Number(scores),
+      rule: mean(rules.get(update)),
+    });
   });
-  return points;
+  return [...points.values()];
 }
 
 /** The evaluation with the lowest loss that the reward model's run in `directory` tells of; null if there was none. */
