@@ -19,8 +19,9 @@ async function prepare(folder: string): Promise<void> {
 }
 
 const docs = join(import.meta.dirname, '../docs');
-for (const name of readdirSync(docs)) {
-  if (name.endsWith('.md') && /^```ts/m.test(readFileSync(join(docs, name), 'utf8'))) {
-    testSnippets(`docs/${name}`, 1, prepare);
+for (const folder of ['', 'guides/']) {
+  for (const name of readdirSync(join(docs, folder)).filter((file) => file.endsWith('.md'))) {
+    const page = `docs/${folder}${name}`;
+    if (/^```ts/m.test(readFileSync(join(docs, folder, name), 'utf8'))) testSnippets(page, 1, prepare);
   }
 }

@@ -93,14 +93,16 @@ export function renderChat(template: string, messages: readonly ChatMessage[], o
  * `{% generation %}`. Where one does not, an answer is what the conversation up to it has more than the conversation before it
  * with a generation prompt; of that, what follows the end token is left out.
  *
- * @param eosToken ends answers, if the template ends them so.
  * @throws ChatTemplateError as {@link renderChat}; also if the template neither marks answers nor keeps the beginning of a
  * conversation as it was when messages follow.
  */
 export function renderWithAnswers(
   template: string,
   messages: readonly ChatMessage[],
-  options: ChatOptions & { readonly eosToken?: string } = {},
+  options: ChatOptions & {
+    /** What ends answers, if the template ends them so. */
+    readonly eosToken?: string;
+  } = {},
 ): { text: string; answers: Span[] } {
   if (options.continueFinalMessage === true) {
     throw new ChatTemplateError(

@@ -121,13 +121,17 @@ export function hasAdapters(model: PretrainedModel): boolean {
  * Puts an adapter beside each of the chosen linear layers and freezes everything else (a classifier's head excepted), so that
  * optimizers made from the model's parameters afterwards train the adapters alone. Programs compiled before do not see them.
  *
- * @param options.seed of A. Default: one from the operating system.
  * @throws ModelError if the model has adapters already, or no layer is chosen. @throws RangeError for an unusable `r` or `dropout`.
  */
 export function applyLora(
   model: PretrainedModel,
   config: LoraConfig = {},
-  { seed }: { readonly seed?: number | bigint | undefined } = {},
+  {
+    seed,
+  }: {
+    /** Of A. Default: one from the operating system. */
+    readonly seed?: number | bigint | undefined;
+  } = {},
 ): void {
   const { r = 8, alpha = 8, dropout = 0, rsLora = false } = config;
   const targetModules = config.targetModules ?? DEFAULT_TARGETS[model.config.modelType];

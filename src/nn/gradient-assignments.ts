@@ -6,13 +6,17 @@ import type { Parameter } from './parameter.ts';
  * Orders to write the gradients of the scalar `loss` into `parameters[i].gradient`: return them from a traced function.
  * Frozen parameters are left out, repeated ones count once; one that the loss does not depend on gets zeros.
  *
- * @param options.accumulate whether to add to what is there, for batches in several parts. Default false: overwrite.
  * @throws ShapeError if `loss` is not a float32 scalar.
  */
 export function gradientAssignments(
   loss: Tensor,
   parameters: Iterable<Parameter>,
-  { accumulate = false }: { readonly accumulate?: boolean } = {},
+  {
+    accumulate = false,
+  }: {
+    /** Whether to add to what is there, for batches in several parts. Default false: overwrite. */
+    readonly accumulate?: boolean;
+  } = {},
 ): Assignment[] {
   const wanted = [...new Set(parameters)].filter(({ frozen }) => !frozen);
   return gradients(loss, wanted).map((gradient, i) => {

@@ -51,7 +51,10 @@ export interface RowWeighting {
   readonly divisors?: Float32Array | undefined;
 }
 
-/** Base of the algorithms: gradient steps on rollouts of whole episodes. */
+/**
+ * Base of the algorithms without a critic: clipped gradient steps on rollouts of whole episodes. An algorithm of your own says by `weigh`
+ * what each step was worth.
+ */
 export abstract class CriticFree<R extends EpisodeSteps> {
   readonly policy: Policy<R>;
   readonly config: CriticFreeConfig;
@@ -60,7 +63,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
   readonly #optimizer: SurrogateOptimizer<R>;
 
   /** @param generator the stream that minibatches are shuffled with */
-  protected constructor(
+  constructor(
     policy: Policy<R>,
     config: CriticFreeConfig & { readonly learningRate: number },
     { generator }: { readonly generator: Generator },

@@ -91,13 +91,19 @@ export class EpisodeCollector<R extends EpisodeSteps> {
 
   /**
    * @param envs environments of one kind, one for each slot
-   * @param generator the stream that actions are drawn from
-   * @param seeds the stream that episodes' seeds are drawn from
    */
   constructor(
     envs: readonly Env[],
     policy: EpisodicPolicy<R>,
-    { generator, seeds }: { readonly generator: Generator; readonly seeds: Generator },
+    {
+      generator,
+      seeds,
+    }: {
+      /** The stream that actions are drawn from. */
+      readonly generator: Generator;
+      /** The stream that episodes' seeds are drawn from. */
+      readonly seeds: Generator;
+    },
   ) {
     if (envs.length === 0) throw new RangeError('EpisodeCollector needs at least one environment');
     this.envs = envs;

@@ -20,7 +20,7 @@ export {
   type EpisodeSteps,
   type EpisodicPolicy,
 } from './episodes.ts';
-export type { CriticFreeConfig, CriticFreeMetrics } from './critic-free.ts';
+export { CriticFree, type CriticFreeConfig, type CriticFreeMetrics, type RowWeighting } from './critic-free.ts';
 export { GRPO, type GRPOConfig } from './grpo.ts';
 export { LMActorNetwork, LMCriticNetwork } from './lm-networks.ts';
 export { REINFORCE, type REINFORCEConfig } from './reinforce.ts';

@@ -53,12 +53,18 @@ export class LMCriticNetwork extends Module {
   readonly padTokenId: number;
 
   /**
-   * @param options.seed of the head's weights, which begin small, so that first values are near 0. Default: from the operating system.
    * @throws RangeError for a padding token that the model does not know, or a classifier of several labels
    */
   constructor(
     model: CausalLM | SequenceClassifier,
-    { seed, padTokenId }: { readonly seed?: number | undefined; readonly padTokenId?: number | undefined } = {},
+    {
+      seed,
+      padTokenId,
+    }: {
+      /** Of the head's weights, which begin small, so that first values are near 0. Default: from the operating system. */
+      readonly seed?: number | undefined;
+      readonly padTokenId?: number | undefined;
+    } = {},
   ) {
     super();
     this.model = model;

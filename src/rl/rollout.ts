@@ -66,10 +66,20 @@ export class RolloutCollector {
 
   /**
    * @param env a vector environment in autoreset mode same-step or next-step
-   * @param generator the stream that actions are drawn from
-   * @param seed of the environments' first reset
    */
-  constructor(env: VectorEnv, policy: ActorCriticPolicy, { generator, seed }: { generator: Generator; seed?: number }) {
+  constructor(
+    env: VectorEnv,
+    policy: ActorCriticPolicy,
+    {
+      generator,
+      seed,
+    }: {
+      /** The stream that actions are drawn from. */
+      readonly generator: Generator;
+      /** Of the environments' first reset. */
+      readonly seed?: number;
+    },
+  ) {
     this.env = env;
     this.policy = policy;
     this.#generator = generator;

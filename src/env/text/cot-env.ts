@@ -33,7 +33,7 @@ export interface CoTEnvOptions {
   readonly splitSeed?: number | undefined;
   /** Tokens that the agent may write; then the episode is truncated. Default 128. */
   readonly maxGeneration?: number | undefined;
-  /** How a question becomes a prompt, see {@link PromptFormatOptions}. Default `chat`. */
+  /** Whether a question becomes a conversation in the tokenizer's chat template, or fills in `template`. Default `chat`. */
   readonly promptFormat?: 'chat' | 'plain' | undefined;
   /** For format `plain`: text with the places `{system}`, `{examples}` and `{question}`. */
   readonly template?: string | undefined;

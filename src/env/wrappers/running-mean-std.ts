@@ -21,21 +21,19 @@ export class RunningMeanStd {
   readonly #roundBatch: (value: number) => number;
   #count: number;
 
-  /**
-   * @param size coordinates; 1 for scalars
-   * @param dtype of the statistics; with `float32` each operation is rounded to it. Default `float64`
-   * @param batchDtype of the batches, in which their own mean and variance are taken. Default: that of the statistics
-   * @param epsilon the weight of the initial mean 0 and variance 1, in samples. Default 1e-4
-   */
   constructor({
     size = 1,
     dtype = 'float64',
     batchDtype = dtype,
     epsilon = 1e-4,
   }: {
+    /** Coordinates; 1 for scalars, which is the default. */
     readonly size?: number;
+    /** Of the statistics; with `float32` each operation is rounded to it. Default `float64`. */
     readonly dtype?: 'float32' | 'float64';
+    /** Of the batches, in which their own mean and variance are taken. Default: that of the statistics. */
     readonly batchDtype?: 'float32' | 'float64';
+    /** The weight of the initial mean 0 and variance 1, in samples. Default 1e-4. */
     readonly epsilon?: number;
   } = {}) {
     this.mean = new Float64Array(size);

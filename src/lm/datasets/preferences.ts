@@ -31,7 +31,7 @@ export interface PreferenceOptions {
   /** How many candidates every row must have. Default: two or more. */
   readonly numSamples?: number | undefined;
   /**
-   * Makes text of token ids, as in OpenAI's labels, which are GPT-2's. Padding ({@link LABEL_PADDING} there) must be left out. What it
+   * Makes text of token ids, as in OpenAI's labels, which are GPT-2's. Padding (50259 there) must be left out. What it
    * throws is told with the row and the field, as the end of a sentence.
    */
   readonly decode?: ((ids: readonly number[]) => string) | undefined;

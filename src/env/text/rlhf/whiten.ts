@@ -3,10 +3,16 @@
 /**
  * Values of deviation 1: each deviation from the mean times `1 / sqrt(variance + 1e-8)`, with the unbiased variance. Source:
  * `whiten` of lm-human-preferences, and of TRL's PPO trainer.
- *
- * @param options.shiftMean whether the mean becomes 0, or stays as it is. Default true.
  */
-export function whiten(values: Float64Array, { shiftMean = true } = {}): Float64Array {
+export function whiten(
+  values: Float64Array,
+  {
+    shiftMean = true,
+  }: {
+    /** Whether the mean becomes 0, or stays as it is. Default true. */
+    readonly shiftMean?: boolean;
+  } = {},
+): Float64Array {
   if (values.length < 2) return values.slice();
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
