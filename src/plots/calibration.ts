@@ -75,7 +75,7 @@ export function calibrationFigure(
     subtitle:
       only === undefined
         ? 'bars are 95 % intervals, larger dots more texts'
-        : `${compact(only.comparisons)} held-out comparisons, ${error(only)}; bars are 95 % intervals, larger dots more texts`,
+        : `${compact(only.comparisons)} held-out comparisons, ${error(only)}; bars: 95 % intervals`,
     legend: [
       { label: 'perfect', color: '#5f5f5f', dash: '4 4' },
       ...(only === undefined ? all : []).map((model) => ({
