@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
-import { defaultRunDirectory } from '../tracking/index.ts';
+import { defaultRunDirectory, type Tracker } from '../tracking/index.ts';
 import type { ExampleCallbacks, ExampleProgress, ExampleResult } from '../trainer/index.ts';
 import { seedOf } from '../trainer/example-settings.ts';
 import { isCheckpoint } from '../trainer/latest-checkpoint.ts';
@@ -15,6 +15,7 @@ import { parseOverrides } from './overrides.ts';
 import { readRecipeOf, recipeOf } from './recipe.ts';
 import { goingOn, recipeOfRun } from './resume.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
+import { trackersFor, type Tracking } from './tracking-schema.ts';
 
 /** What all recipes for datasets say. */
 interface DatasetRecipe {
@@ -24,6 +25,7 @@ interface DatasetRecipe {
   readonly seed?: number | undefined;
   readonly runDirectory?: string | undefined;
   readonly resume?: string | undefined;
+  readonly tracking?: Tracking | undefined;
 }
 
 /** What a trainer is given by the command. */
@@ -32,6 +34,7 @@ interface RunHooks {
   readonly runDirectory: string;
   readonly signal: AbortSignal;
   readonly notes: Readonly<Record<string, unknown>>;
+  readonly trackers: readonly Tracker[];
   readonly warn: (message: string) => void;
   readonly callbacks: ExampleCallbacks;
 }
@@ -87,6 +90,7 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
       runDirectory,
       signal: screen.signal,
       notes: { recipe },
+      trackers: trackersFor(recipe.tracking),
       warn: (message) => screen.warn(message),
       callbacks: {
         onStep: (progress, row) => {

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { LoraConfig } from '../lm/index.ts';
 import type { ExampleOptions } from '../trainer/index.ts';
 import { flag, fraction, natural, nonNegative, positive, positiveInteger, text } from './schema-fields.ts';
+import { trackingSchema } from './tracking-schema.ts';
 
 const orNone = 'a number above 0, or null for none';
 const targets = "'all-linear', or a list of names such as [q_proj, v_proj]";
@@ -20,7 +21,7 @@ const loraFields = {
 } satisfies { readonly [K in keyof LoraConfig]-?: z.ZodType<LoraConfig[K]> };
 
 /** What a program gives, and a recipe cannot. */
-type FromPrograms = 'evalDataset' | 'callbacks' | 'signal' | 'warn' | 'notes';
+type FromPrograms = 'evalDataset' | 'callbacks' | 'trackers' | 'signal' | 'warn' | 'notes';
 
 // An option that the trainers share and that is missing here does not compile.
 const shared = {
@@ -65,6 +66,8 @@ export const datasetSources = {
   lora: z.strictObject(loraFields, { error: 'a mapping such as { r: 8, alpha: 16 }' }).optional(),
   /** A checkpoint to go on from. */
   resume: text.optional(),
+  /** Where else the run is shown. */
+  tracking: trackingSchema.optional(),
 };
 
 /** What every recipe of these kinds begins with. */

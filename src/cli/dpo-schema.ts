@@ -13,6 +13,7 @@ type FromPrograms =
   | 'evalDataset'
   | 'referenceModel'
   | 'callbacks'
+  | 'trackers'
   | 'signal'
   | 'warn'
   | 'notes';

@@ -190,6 +190,23 @@ program
   });
 
 program
+  .command('track')
+  .description('show a run that is there already in TensorBoard, W&B or MLflow')
+  .argument('<run>', "a run's directory, or a folder with runs in it")
+  .requiredOption('--to <trackers>', 'tensorboard, wandb or mlflow; or as `tracking` of recipes')
+  .addHelpText(
+    'after',
+    `
+  gymformer track runs/CartPole-v1-20260101-120000-1 --to tensorboard
+  gymformer track runs --to '{ name: wandb, project: mine, mode: online }'
+  MLFLOW_TRACKING_URI=http://127.0.0.1:5000 gymformer track runs --to mlflow`,
+  )
+  .action(async (run: string, options: { to: string }) => {
+    const { track } = await import('./track.ts');
+    process.exitCode = await track(run, options);
+  });
+
+program
   .command('plot')
   .description('draw runs: learning curves, histograms of rewards, score against divergence, calibration')
   .argument('<runs...>', 'directories of runs, or folders with runs in them')

@@ -7,6 +7,7 @@ import { algorithmSchema } from './algorithm-schema.ts';
 import { aModel, newModelConfig } from './new-model.ts';
 import { flag, fraction, natural, number, positive, positiveInteger, text } from './schema-fields.ts';
 import { sftOptions } from './sft-schema.ts';
+import { trackingSchema } from './tracking-schema.ts';
 
 const either = (names: readonly string[]): string => `'${names.slice(0, -1).join("', '")}' or '${names.at(-1)}'`;
 
@@ -126,6 +127,8 @@ type RlOfRun =
   | 'reference'
   | 'tokenizer'
   | 'callbacks'
+  | 'trackers'
+  | 'warn'
   | 'log'
   | 'logInterval'
   | 'seed'
@@ -190,6 +193,8 @@ export const reasoningRecipeSchema = z.strictObject(
     rl: rlSchema.nullable(),
     evaluation: evaluationSchema.optional(),
     seed: natural.optional(),
+    /** Where else its stages are shown. */
+    tracking: trackingSchema.optional(),
     /** Where the run's files go. Default runs/<recipe>-<date>-<seed>. */
     runDirectory: text.optional(),
   },

@@ -30,6 +30,7 @@ import { envFor, type ReasoningSetup, setUp } from './reasoning-setup.ts';
 import { readRecipeOf } from './recipe.ts';
 import { eachRow } from './run-rows.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
+import { trackersFor } from './tracking-schema.ts';
 import { progressText } from './dataset-run.ts';
 
 /** Trains, and returns the exit code. @param resumes whether to go on with the run in the recipe's directory */
@@ -132,6 +133,7 @@ class ReasoningRun {
       dataset: examples,
       seed: this.#setup.seeds.sft,
       ...run.place('sft', warn),
+      trackers: trackersFor(this.#setup.recipe.tracking),
       signal: screen.signal,
       warn,
       callbacks: {
@@ -165,6 +167,7 @@ class ReasoningRun {
     const screen = this.#screen;
     screen.say(`\n2. Learning from rewards in CoTEnv-v0, by ${algorithm.name.toUpperCase()}`);
     screen.begin('update');
+    const warn = (message: string): void => screen.warn(message);
     const accuracies: number[] = [];
     const result = await trainAgent({
       ...options,
@@ -174,7 +177,9 @@ class ReasoningRun {
       algorithm,
       critic: algorithm.name === 'ppo' ? this.#critic(critic) : undefined,
       seed: this.#setup.seeds.rl,
-      ...this.#setup.run.place('rl', (message) => screen.warn(message)),
+      ...this.#setup.run.place('rl', warn),
+      trackers: trackersFor(this.#setup.recipe.tracking),
+      warn,
       signal: screen.signal,
       callbacks: {
         onUpdateEnd: (progress, { accuracy }) => {

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { ppoSchema } from './algorithm-schema.ts';
 import { flag, natural, number, positiveInteger, text } from './schema-fields.ts';
+import { trackingSchema } from './tracking-schema.ts';
 
 const networkSchema = z.strictObject(
   {
@@ -59,6 +60,8 @@ export const recipeSchema = z
       /** Stops as soon as the mean return of the latest 100 episodes reaches this. */
       stopAtMeanReturn: number.optional(),
       evaluation: evaluationSchema.optional(),
+      /** Where else the run is shown. */
+      tracking: trackingSchema.optional(),
       /** Where the run's files go. Default runs/<env>-<date>-<seed>. */
       runDirectory: text.optional(),
     },

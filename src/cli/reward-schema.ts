@@ -15,6 +15,7 @@ type FromPrograms =
   | 'lora'
   | 'resumeCheckpoint'
   | 'callbacks'
+  | 'trackers'
   | 'signal'
   | 'warn'
   | 'notes';

@@ -9,6 +9,7 @@ import { aModel, newModelConfig } from './new-model.ts';
 import { rewardOptions } from './reward-schema.ts';
 import { flag, fraction, natural, nonNegative, number, positive, positiveInteger, text } from './schema-fields.ts';
 import { sftOptions } from './sft-schema.ts';
+import { trackingSchema } from './tracking-schema.ts';
 
 const newModelSchema = z.strictObject({
   /** As in a config.json; the numbers of tokens are filled in. */
@@ -131,6 +132,8 @@ const rlhfKeys = z.strictObject(
     dpo: dpoSchema.nullable().optional(),
     evaluation: evaluationSchema.optional(),
     seed: natural.optional(),
+    /** Where else its stages are shown. */
+    tracking: trackingSchema.optional(),
     /** Where the run's files go. Default runs/rlhf-<date>-<seed>. */
     runDirectory: text.optional(),
   },

@@ -41,6 +41,7 @@ import {
 import { type RlhfRecipe, rlhfRecipeSchema } from './rlhf-schema.ts';
 import { type RlhfSetup, setUp } from './rlhf-setup.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
+import { trackersFor } from './tracking-schema.ts';
 
 /** Trains, and returns the exit code. @param resumes whether to go on with the run in the recipe's directory */
 export async function trainRlhf(
@@ -196,7 +197,7 @@ class RlhfRun {
     else {
       policy = copyCausalLM(tuned);
       const rules: number[] = [];
-      const { runDirectory, resume, signal } = this.#watched('rl');
+      const { callbacks: _callbacks, ...place } = this.#watched('rl');
       const { stoppedBy } = await trainAgent({
         ...options,
         envName: 'RLHFEnv-v0',
@@ -205,9 +206,7 @@ class RlhfRun {
         critic: algorithm.name === 'ppo' ? new LMCriticNetwork(policy, { seed: seeds.critic }) : undefined,
         algorithm,
         seed: seeds.rl,
-        runDirectory,
-        resume,
-        signal,
+        ...place,
         callbacks: {
           onEpisodeEnd: ({ info }) => {
             if (rule !== null) rules.push(rule.score(`${String(info['prompt'])}${String(info['completion'])}`));
@@ -346,7 +345,8 @@ class RlhfRun {
         seconds,
         () => `${grouped(steps)}/${grouped(totalSteps)} steps  loss ${loss!.toFixed(3)}  ${clock(seconds)}`,
       );
-    return { ...this.#setup.run.place(stage, warn), signal: screen.signal, warn, callbacks: { onStep } };
+    const trackers = trackersFor(this.#setup.recipe.tracking);
+    return { ...this.#setup.run.place(stage, warn), signal: screen.signal, trackers, warn, callbacks: { onStep } };
   }
 }
 

@@ -6,7 +6,16 @@ import { datasetOptions, datasetRecipe, datasetSources } from './dataset-schema.
 import { flag } from './schema-fields.ts';
 
 /** What a program gives, and a recipe cannot. */
-type FromPrograms = 'model' | 'tokenizer' | 'dataset' | 'evalDataset' | 'callbacks' | 'signal' | 'warn' | 'notes';
+type FromPrograms =
+  | 'model'
+  | 'tokenizer'
+  | 'dataset'
+  | 'evalDataset'
+  | 'callbacks'
+  | 'trackers'
+  | 'signal'
+  | 'warn'
+  | 'notes';
 
 /** The options of trainSft. One that is missing here does not compile, nor does one that trainSft has not. */
 export const sftOptions = {

@@ -18,6 +18,7 @@ import { ProgressLine } from './progress-line.ts';
 import { kindOfRecipe, readRecipe, recipeForEnv } from './recipe.ts';
 import type { Recipe } from './recipe-schema.ts';
 import { recipeOfRun, type Resumed, resumed } from './resume.ts';
+import { trackersFor } from './tracking-schema.ts';
 
 /** Flags of `gymformer train`. */
 export interface TrainFlags {
@@ -119,6 +120,11 @@ async function trainOnEnv(
       signal: interrupt.signal,
       notes: { recipe },
       runDirectory,
+      trackers: trackersFor(recipe.tracking),
+      warn: (message) => {
+        line.clear();
+        if (!silent) console.error(`warning: ${message}`);
+      },
       callbacks: {
         onRolloutStart: ({ updates }) => {
           if (updates === 0) writeFileSync(ranRecipe, stringify({ ...repeatable, seed }));
@@ -151,6 +157,7 @@ function runOptions(recipe: Recipe) {
     ppo,
     network: _network,
     evaluation: _evaluation,
+    tracking: _tracking,
     maxEpisodes: _max,
     totalSteps: _total,
     ...rest

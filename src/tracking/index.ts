@@ -1,5 +1,10 @@
 export type { RunLock } from './lock.ts';
 export { type ReadRows, readRows, type ReadRowsOptions, type Row } from './read-rows.ts';
 export { type FoundRun, listRuns, readRun, type RunRecord, type RunStatus } from './read-run.ts';
+export { exportRun, type ExportedRun } from './export-run.ts';
+export { MlflowTracker, type MlflowOptions } from './mlflow.ts';
+export { TensorBoardTracker, type TensorBoardOptions } from './tensorboard.ts';
+export { stepOf, timeOf, type TrackedRun, type Tracker } from './tracker.ts';
+export { WandbTracker, type WandbOptions } from './wandb.ts';
 export type { CompletionRow, EpisodeRow, MetricsRow, RunRows } from './rows.ts';
 export { defaultRunDirectory, RunDirectory, type RowPositions } from './run-directory.ts';

@@ -81,10 +81,15 @@ export class RunDirectory {
     return new RunDirectory(path, { continues: isOwn });
   }
 
-  /** Writes config.json: `config`, and under `versions` what it ran on. A run that goes on was created when it began. */
-  writeConfig(config: object): void {
+  /**
+   * Writes config.json: `config`, and under `versions` what it ran on. A run that goes on was created when it began. Returns what it
+   * wrote.
+   */
+  writeConfig(config: object): { readonly createdAt: string } {
     const createdAt = createdBefore(this.path) ?? new Date().toISOString();
-    this.#writeJson('config.json', { ...config, versions: versions(), createdAt });
+    const written = { ...config, versions: versions(), createdAt };
+    this.#writeJson('config.json', written);
+    return written;
   }
 
   /** Adds a line to a file. It is in the file when this returns, whatever happens to this process next. */

@@ -85,7 +85,7 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   }
 
   async close(): Promise<void> {
-    this.directory?.close();
+    await this.written.close();
     await this.environments.close();
   }
 

@@ -2,7 +2,7 @@
 
 import type { MaybePromise } from '../env/index.ts';
 import type { CallbackAnswer } from './callbacks.ts';
-import type { MetricsRow } from '../tracking/index.ts';
+import type { MetricsRow, Tracker } from '../tracking/index.ts';
 
 /** Where a run stands. */
 export interface ExampleProgress {
@@ -58,6 +58,8 @@ export interface ExampleOptions {
   readonly savePath?: string | undefined;
   /** Where config, metrics, checkpoints and summary go; null for nowhere. Default `runs/<kind>-<model type>-<date>-<seed>`. */
   readonly runDirectory?: string | null | undefined;
+  /** Told of what is written down, such as a `TensorBoardTracker`; each serves one run. None of them can stop the run. */
+  readonly trackers?: readonly Tracker[] | undefined;
   readonly callbacks?: ExampleCallbacks | readonly ExampleCallbacks[] | undefined;
   /** Ends the run, with a checkpoint, after the step under way. */
   readonly signal?: AbortSignal | undefined;

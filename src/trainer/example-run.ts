@@ -6,6 +6,7 @@ import { AdamW, constantSchedule, cosineSchedule, linearSchedule, type StateDict
 import { drawMedia } from '../plots/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
 import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
+import { RunLog } from '../tracking/run-log.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
 import {
@@ -91,7 +92,7 @@ export class ExampleRun<Row extends Sized> {
   readonly #optimizer: AdamW;
   readonly #totalSteps: number;
   readonly #stepsPerEpoch: number;
-  readonly #directory: RunDirectory | null;
+  readonly #written: RunLog;
   readonly #savePath: string;
   readonly #metrics: MetricsRow[] = [];
   readonly #trainLoss: number[] = [];
@@ -138,10 +139,12 @@ export class ExampleRun<Row extends Sized> {
       this.#evaluations.push(...state.evaluations);
       this.#modelFolder = path;
     }
-    const { runDirectory = defaultRunDirectory(`${task.kind}-${task.model.config.modelType}`, seed) } = options;
-    this.#directory = runDirectory === null || task.dryRun ? null : RunDirectory.goingOn(runDirectory, resume?.path);
-    this.#savePath = options.savePath ?? this.#directory?.checkpoints ?? 'models';
-    this.#directory?.writeConfig(this.#config());
+    const name = `${task.kind}-${task.model.config.modelType}`;
+    const { runDirectory = defaultRunDirectory(name, seed), trackers, warn } = options;
+    const isWritten = runDirectory !== null && !task.dryRun;
+    const directory = isWritten ? RunDirectory.goingOn(runDirectory, resume?.path) : null;
+    this.#written = new RunLog({ directory, trackers, name, config: this.#config(), warn });
+    this.#savePath = options.savePath ?? directory?.checkpoints ?? 'models';
   }
 
   /** @throws TrainingDivergedError or TrainingFailedError, once what was learned is saved */
@@ -180,8 +183,8 @@ export class ExampleRun<Row extends Sized> {
     }
   }
 
-  close(): void {
-    this.#directory?.close();
+  async close(): Promise<void> {
+    await this.#written.close();
     this.#task.dispose();
     this.#optimizer.dispose();
   }
@@ -252,7 +255,7 @@ export class ExampleRun<Row extends Sized> {
     const { tokens, seconds, tokensPerSecond } = this.#progress();
     const row = { ...metrics, ...prefixed(evaluation), tokens, tokensPerSecond, seconds };
     this.#metrics.push(row);
-    this.#directory?.append('metrics', row);
+    this.#written.append('metrics', row);
     await this.#call('onStep', (callbacks) => callbacks.onStep?.(this.#progress(), row));
     if (evaluation !== undefined) {
       const { loss } = evaluation;
@@ -305,10 +308,11 @@ export class ExampleRun<Row extends Sized> {
   }
 
   async #finish(stop: Stop): Promise<ExampleResult> {
-    const more = await this.#task.finish?.(this.#directory?.path ?? null);
+    const more = await this.#task.finish?.(this.#written.directory?.path ?? null);
     this.#writeSummary(stop.by, { stopReason: stop.reason, ...more });
     const { tokens, seconds, evalLoss } = this.#progress();
-    if (this.#directory !== null) await drawMedia(this.#directory.path);
+    const { directory } = this.#written;
+    if (directory !== null) await drawMedia(directory.path);
     return {
       trainLoss: this.#trainLoss,
       evalLoss,
@@ -318,7 +322,7 @@ export class ExampleRun<Row extends Sized> {
       tokens,
       seconds,
       seed: this.#settings.seed,
-      runDirectory: this.#directory?.path ?? null,
+      runDirectory: this.#written.directory?.path ?? null,
       modelFolder: this.#modelFolder,
       stoppedBy: stop.by,
       ...(stop.reason === undefined ? {} : { stopReason: stop.reason }),
@@ -348,7 +352,7 @@ export class ExampleRun<Row extends Sized> {
 
   #writeSummary(stoppedBy: ExampleStoppedBy | 'diverged' | 'failed', more: object): void {
     const { seed } = this.#settings;
-    this.#directory?.writeSummary({
+    this.#written.writeSummary({
       stoppedBy,
       ...this.#progress(),
       seed,

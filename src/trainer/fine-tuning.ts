@@ -80,6 +80,6 @@ export async function fineTune<Row extends Sized>(
   try {
     return { model, ...(await run.train()) };
   } finally {
-    run.close();
+    await run.close();
   }
 }

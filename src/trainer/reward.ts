@@ -145,7 +145,7 @@ export async function trainReward(options: TrainRewardOptions): Promise<RewardRe
     const bestEvaluation = result.evaluations[losses.indexOf(Math.min(...losses))] ?? null;
     return { rewardModel: reward, rewardModelPath: task.modelPath, bestEvaluation, ...result };
   } finally {
-    run.close();
+    await run.close();
   }
 }
 

@@ -6,8 +6,9 @@ import { drawingOf, type Env } from '../env/index.ts';
 import { drawMedia } from '../plots/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { type Episode, NonFiniteError, type Steps } from '../rl/index.ts';
-import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
+import { defaultRunDirectory, type MetricsRow, RunDirectory, type Tracker } from '../tracking/index.ts';
 import { fileName } from '../tracking/run-directory.ts';
+import { RunLog } from '../tracking/run-log.ts';
 import {
   type CallbackAnswer,
   type EpisodeEnd,
@@ -42,6 +43,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Where config, metrics, checkpoints and summary go; null for nowhere. Default `runs/<env>-<date>-<seed>`. */
   readonly runDirectory?: string | null | undefined;
+  /** Told of what is written down, such as a `TensorBoardTracker`; each serves one run. None of them can stop the run. */
+  readonly trackers?: readonly Tracker[] | undefined;
+  /** Receives warnings. Default `console.warn`. */
+  readonly warn?: ((message: string) => void) | undefined;
   /** Anything that shall stand in config.json too, such as the recipe. */
   readonly notes?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -105,7 +110,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   readonly #options: RunOptions;
   readonly #facts: RunFacts<R, M, E>;
   readonly #metrics: MetricsRow[] = [];
-  #directory: RunDirectory | null = null;
+  /** Undefined until nothing can be wrong any more. */
+  #written: RunLog | undefined;
   /** Undefined where nothing is recorded. */
   #replays: ReplayRecorder | undefined;
   #savePath = 'models';
@@ -144,22 +150,25 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   /** Creates the run's directory. The last thing that a constructor does, when nothing can be wrong any more. */
   protected open(config: object): void {
-    const { runDirectory = defaultRunDirectory(this.#facts.name, this.#facts.seed), savePath } = this.#options;
-    this.#directory = runDirectory === null ? null : RunDirectory.goingOn(runDirectory, this.#checkpoint || undefined);
-    this.#savePath = savePath ?? this.#directory?.checkpoints ?? 'models';
-    this.#directory?.writeConfig(config);
+    const { name, seed } = this.#facts;
+    const { runDirectory = defaultRunDirectory(name, seed), savePath, trackers, warn } = this.#options;
+    const directory = runDirectory === null ? null : RunDirectory.goingOn(runDirectory, this.#checkpoint || undefined);
+    this.#written = new RunLog({ directory, trackers, name, config, warn });
+    this.#savePath = savePath ?? directory?.checkpoints ?? 'models';
   }
 
   /** Begins to record episodes, if the run has a directory and the environment can be drawn. Comes after {@link open}. */
   protected recordEpisodes(agent: PPOAgent, makeOne: (() => Env) | null): void {
-    if (this.#directory === null || makeOne === null || drawingOf(this.#facts.name) === undefined) return;
-    const folder = join(this.#directory.path, 'replays');
+    const { directory } = this.written;
+    if (directory === null || makeOne === null || drawingOf(this.#facts.name) === undefined) return;
+    const folder = join(directory.path, 'replays');
     const { seed } = this.#facts;
     this.#replays = replayRecorder({ agent, env: makeOne(), folder, seed, episodes: this.log.count });
   }
 
-  protected get directory(): RunDirectory | null {
-    return this.#directory;
+  /** Where the run is written down. */
+  protected get written(): RunLog {
+    return this.#written!;
   }
 
   protected get stopped(): boolean {
@@ -191,7 +200,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       await this.#replays?.close();
     }
     const result = this.#result(this.#stop);
-    if (this.#directory !== null) await drawMedia(this.#directory.path);
+    const { directory } = this.written;
+    if (directory !== null) await drawMedia(directory.path);
     return result;
   }
 
@@ -212,7 +222,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.mark();
     const row = this.#row(this.rowOf(metrics, rollout));
     this.#metrics.push(row);
-    this.#directory?.append('metrics', row);
+    this.written.append('metrics', row);
     await this.#call('onUpdateEnd', (callbacks) => callbacks.onUpdateEnd?.(this.#progress(), metrics));
 
     await this.#replays?.afterUpdate(this.log.count);
@@ -242,7 +252,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   /** Adds an episode's line to episodes.jsonl. */
   protected writeEpisode({ episode, globalStep, return: total, length, envIndex }: E): void {
     const { seconds } = this.#progress();
-    this.#directory?.append('episodes', { episode, globalStep, return: total, length, envIndex, seconds });
+    this.written.append('episodes', { episode, globalStep, return: total, length, envIndex, seconds });
   }
 
   #checkLimits(): void {
@@ -294,7 +304,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       updates: this.updates,
       seconds: this.#progress().seconds,
       seed: this.#facts.seed,
-      runDirectory: this.#directory?.path ?? null,
+      runDirectory: this.written.directory?.path ?? null,
       checkpoint: this.#checkpoint,
       stoppedBy: stop.by,
       ...(stop.reason === undefined ? {} : { stopReason: stop.reason }),
@@ -303,7 +313,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   #writeSummary(stoppedBy: StoppedBy | 'diverged' | 'failed', reason?: string): void {
     const { fraction: _fraction, ...progress } = this.#progress();
-    this.#directory?.writeSummary({
+    this.written.writeSummary({
       stoppedBy,
       stopReason: reason,
       ...progress,

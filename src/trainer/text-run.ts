@@ -131,7 +131,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   protected override writeTexts(rollout: TokenRollout, referenceLogProbs: Float32Array | undefined): void {
     const firstEpisode = this.log.count - rollout.episodes.length + 1;
     const facts = { update: this.updates + 1, firstEpisode, tokenTexts: this.#tokenTexts, referenceLogProbs };
-    for (const row of completionRows(rollout, facts)) this.directory?.append('completions', row);
+    for (const row of completionRows(rollout, facts)) this.written.append('completions', row);
   }
 
   protected override async referenceLogProbs({ rows, sequences }: TokenRollout): Promise<Float32Array | undefined> {

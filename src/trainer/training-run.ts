@@ -97,7 +97,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   }
 
   async close(): Promise<void> {
-    this.directory?.close();
+    await this.written.close();
     await this.#environments.close();
   }
 

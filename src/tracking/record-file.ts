@@ -1,0 +1,108 @@
+// The two ways in which protobuf records follow each other in files: TensorFlow's, and LevelDB's as W&B has it.
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+
+/** Appends records; each is in the file when `append` returns. */
+interface RecordFile {
+  append(record: Uint8Array): void;
+  close(): void;
+}
+
+/** Castagnoli's polynomial, reversed. RFC 3720, appendix B.4. */
+const CRC32C = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  return crc;
+});
+
+/** @returns the CRC-32C of bytes, unsigned */
+export function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = (crc >>> 8) ^ CRC32C[(crc ^ byte) & 0xff]!;
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** TensorFlow masks checksums of data that holds checksums. tensorflow/core/lib/hash/crc32c.h */
+function masked(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}
+
+/** A file of TFRecords: length (uint64), its masked CRC-32C, the record, its masked CRC-32C. */
+export class TFRecordFile implements RecordFile {
+  readonly #file: number;
+
+  /** @param path must not be there */
+  constructor(path: string) {
+    this.#file = openSync(path, 'wx');
+  }
+
+  append(record: Uint8Array): void {
+    const framed = Buffer.allocUnsafe(record.length + 16);
+    framed.writeBigUInt64LE(BigInt(record.length), 0);
+    framed.writeUInt32LE(masked(crc32c(framed.subarray(0, 8))), 8);
+    framed.set(record, 12);
+    framed.writeUInt32LE(masked(crc32c(record)), 12 + record.length);
+    writeSync(this.#file, framed);
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+const BLOCK = 32768;
+const BLOCK_HEADER = 7;
+const FULL = 1;
+const FIRST = 2;
+const MIDDLE = 3;
+const LAST = 4;
+
+/**
+ * W&B's log of a run: `:W&B`, the magic 0xBEE1 and version 0, then LevelDB's log format, in blocks of 32 KiB that a record may span. The
+ * checksum is the zlib CRC-32 of type and data. github.com/google/leveldb/blob/main/doc/log_format.md
+ */
+export class WandbLogFile implements RecordFile {
+  readonly #file: number;
+  #position = 7;
+
+  /** @param path must not be there */
+  constructor(path: string) {
+    this.#file = openSync(path, 'wx');
+    writeSync(this.#file, Buffer.from([...Buffer.from(':W&B'), 0xe1, 0xbe, 0]));
+  }
+
+  append(record: Uint8Array): void {
+    const parts: Uint8Array[] = [];
+    let rest = record;
+    let isFirst = true;
+    do {
+      let room = BLOCK - (this.#position % BLOCK);
+      if (room < BLOCK_HEADER) {
+        parts.push(new Uint8Array(room));
+        this.#position += room;
+        room = BLOCK;
+      }
+      const data = rest.subarray(0, room - BLOCK_HEADER);
+      rest = rest.subarray(data.length);
+      const isLast = rest.length === 0;
+      parts.push(chunk(data, isFirst ? (isLast ? FULL : FIRST) : isLast ? LAST : MIDDLE));
+      this.#position += BLOCK_HEADER + data.length;
+      isFirst = false;
+    } while (rest.length > 0);
+    writeSync(this.#file, Buffer.concat(parts));
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+function chunk(data: Uint8Array, type: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(BLOCK_HEADER + data.length);
+  bytes.writeUInt16LE(data.length, 4);
+  bytes[6] = type;
+  bytes.set(data, BLOCK_HEADER);
+  bytes.writeUInt32LE(crc32(bytes.subarray(6)), 0);
+  return bytes;
+}

@@ -1,0 +1,261 @@
+// Weights & Biases: a run as its client keeps it offline, which `wandb sync` uploads. Fields as in wandb/proto/wandb_internal.proto.
+
+import { spawn } from 'node:child_process';
+import { createHash, randomInt } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, hostname, release, totalmem } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { groupedMetrics } from './metric-names.ts';
+import { WandbLogFile } from './record-file.ts';
+import type { CompletionRow, EpisodeRow, MetricsRow } from './rows.ts';
+import { timeOf, type TrackedRun, type Tracker } from './tracker.ts';
+import { Message } from './wire.ts';
+
+export interface WandbOptions {
+  /** Default: the environment's WANDB_PROJECT, or gymformer. */
+  readonly project?: string | undefined;
+  /** The user or team. Default: the environment's WANDB_ENTITY, or whose key it is that syncs. */
+  readonly entity?: string | undefined;
+  /** Default: the run's name. */
+  readonly runName?: string | undefined;
+  readonly group?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+  /** Whether to call the command `wandb sync` in the end, which must be there. Default: the environment's WANDB_MODE, or offline. */
+  readonly mode?: 'offline' | 'online' | undefined;
+  /** Where `wandb/offline-run-...` goes. Default: the run's directory. */
+  readonly directory?: string | undefined;
+  /** Texts of an update in its table at most; 0 for none. Default 16. */
+  readonly completions?: number | undefined;
+}
+
+type Item = readonly [name: string, value: unknown];
+type Items = readonly Item[];
+
+/** The version of W&B's client whose format this is. */
+const FORMAT_OF = '0.31.0';
+const SYNC_SECONDS = 300;
+
+/** Writes W&B's offline run: configuration, history (metrics, episodes, tables of texts, histograms, pictures), summary. */
+export class WandbTracker implements Tracker {
+  readonly name = 'W&B';
+  readonly finishSeconds: number;
+  /** The folder that `wandb sync` takes; null before the run begins. */
+  folder: string | null = null;
+  readonly #options: WandbOptions;
+  readonly #id = Array.from({ length: 8 }, () => randomInt(36).toString(36)).join('');
+  readonly #mode: 'offline' | 'online';
+  #log: WandbLogFile | null = null;
+  #run: TrackedRun | null = null;
+  #records = 0;
+  #seconds = 0;
+  /** What is to stand in the next row of history besides its own: W&B's steps only rise, and a row is written once. */
+  #waiting: Item[] = [];
+  /** The row of history that more may come to. */
+  #row: { readonly step: number; readonly time: number; readonly items: Items } | null = null;
+
+  constructor(options: WandbOptions = {}) {
+    this.#options = options;
+    this.#mode = options.mode ?? (process.env['WANDB_MODE'] === 'online' ? 'online' : 'offline');
+    this.finishSeconds = this.#mode === 'online' ? SYNC_SECONDS + 10 : 10;
+  }
+
+  start(run: TrackedRun): void {
+    const directory = this.#options.directory ?? run.directory;
+    if (directory === null) throw new Error('a run without a directory needs the option directory');
+    this.#run = run;
+    this.folder = join(directory, 'wandb', `offline-run-${stamp(run.startedAt)}-${this.#id}`);
+    mkdirSync(join(this.folder, 'files'), { recursive: true });
+    this.#log = new WandbLogFile(join(this.folder, `run-${this.#id}.wandb`));
+    const version = new Message().string(1, FORMAT_OF).string(2, '0.70.0');
+    this.#write(21, new Message().message(1, version));
+    this.#write(17, this.#runRecord(run));
+    this.#write(26, environment(run));
+  }
+
+  log(row: MetricsRow, step: number): void {
+    const items = [...this.#waiting, ...groupedMetrics(row)];
+    this.#waiting = [];
+    this.#history(items, row, step);
+    this.#write(3, updates(items, 1));
+  }
+
+  episode(row: EpisodeRow, step: number): void {
+    const items = [
+      ['episodes/return', row.return],
+      ['episodes/length', row.length],
+    ] as const;
+    this.#history(items, row as unknown as MetricsRow, step);
+  }
+
+  completions(rows: readonly CompletionRow[], step: number): void {
+    const chosen = rows.slice(0, this.#options.completions ?? 16);
+    if (chosen.length === 0) return;
+    const columns = COLUMNS.filter((name) => chosen.some((row) => row[name] !== undefined));
+    const data = chosen.map((row) => columns.map((name) => row[name] ?? null));
+    const text = Buffer.from(JSON.stringify({ columns, data }));
+    const file = this.#media('table', `completions_${step}`, 'table.json', text);
+    this.#waiting.push(['completions', { _type: 'table-file', ...file, ncols: columns.length, nrows: data.length }]);
+  }
+
+  histogram(name: string, values: readonly number[]): void {
+    this.#waiting.push([name, histogramOf(values)]);
+  }
+
+  image(name: string, png: Uint8Array, step: number): void {
+    const { width, height } = sizeOf(png);
+    const file = this.#media('images', `${name}_${step}`, 'png', png);
+    this.#waiting.push([name, { _type: 'image-file', ...file, format: 'png', width, height }]);
+  }
+
+  async finish(summary: TrackedRun['config'] | null): Promise<void> {
+    if (this.#log === null) return;
+    this.#writeRow();
+    const ended = Object.entries(summary ?? {});
+    const runtime = Math.round(this.#seconds);
+    this.#write(3, updates([...this.#waiting, ...ended, ['_wandb', { runtime }], ['_runtime', runtime]], 1));
+    const failed = ['failed', 'diverged'].includes(String(summary?.['stoppedBy']));
+    this.#write(18, new Message().int(1, failed ? 1 : 0).int(2, runtime));
+    this.#log.close();
+    this.#log = null;
+    if (this.#mode === 'online') await this.#sync();
+  }
+
+  /** What uploads the run; null where there is none, or it was uploaded in online mode. */
+  get syncCommand(): string | null {
+    return this.folder === null || this.#mode === 'online' ? null : `wandb sync ${this.folder}`;
+  }
+
+  /** @throws Error that says how to sync later */
+  async #sync(): Promise<void> {
+    const folder = resolve(this.folder!);
+    const later = `sync it with: wandb sync ${this.folder}`;
+    const child = spawn('wandb', ['sync', folder], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 1000 * SYNC_SECONDS });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (bytes: Buffer) => {
+        said = `${said}${bytes.toString()}`.slice(-500);
+      });
+    }
+    const code = await new Promise<number | null>((settle, fail) => {
+      child.once('error', (error: NodeJS.ErrnoException) => {
+        const why = error.code === 'ENOENT' ? 'there is no command wandb (pip install wandb)' : error.message;
+        fail(new Error(`${why}; ${later}`));
+      });
+      child.once('close', settle);
+    });
+    if (code !== 0) throw new Error(`wandb sync ended with ${code}: ${said.trim()}; ${later}`);
+  }
+
+  #runRecord({ name, config, startedAt }: TrackedRun): Message {
+    const { project, entity, runName = name, group, tags = [] } = this.#options;
+    const configuration = updates([['_wandb', {}], ...Object.entries(config)], 1);
+    const record = new Message()
+      .string(1, this.#id)
+      .string(2, entity ?? process.env['WANDB_ENTITY'])
+      .string(3, project ?? process.env['WANDB_PROJECT'] ?? 'gymformer')
+      .message(4, configuration)
+      .string(6, group ?? process.env['WANDB_RUN_GROUP'])
+      .string(8, runName);
+    for (const tag of tags) record.string(10, tag);
+    return record.string(13, hostname()).message(17, timestamp(startedAt));
+  }
+
+  /** A step of history is one record: an episode may end with the very step that an update's row stands at. */
+  #history(items: Items, row: MetricsRow, step: number): void {
+    const time = timeOf(this.#run!, row).getTime() / 1000;
+    if (this.#row?.step !== step) this.#writeRow();
+    this.#row = { step, time, items: [...(this.#row?.items ?? []), ...items] };
+  }
+
+  #writeRow(): void {
+    if (this.#row === null) return;
+    const { step, time, items } = this.#row;
+    this.#row = null;
+    this.#seconds = time - this.#run!.startedAt.getTime() / 1000;
+    const more: Items = [
+      ['_timestamp', time],
+      ['_runtime', this.#seconds],
+      ['_step', step],
+    ];
+    this.#write(2, updates([...items, ...more], 1).message(2, new Message().int(1, step)));
+  }
+
+  /** Puts a file where W&B has such files, and tells what history says of it. */
+  #media(kind: string, name: string, ending: string, bytes: Uint8Array) {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const path = `media/${kind}/${name}_${sha256.slice(0, 20)}.${ending}`;
+    const file = join(this.folder!, 'files', path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, bytes);
+    this.#write(6, new Message().message(1, new Message().string(1, path)));
+    return { path, sha256, size: bytes.length };
+  }
+
+  #write(field: number, what: Message): void {
+    const record = new Message().int(1, ++this.#records).message(field, what);
+    this.#log!.append(record.finish());
+  }
+}
+
+const COLUMNS = [
+  'update',
+  'episode',
+  'prompt',
+  'completion',
+  'return',
+  'score',
+  'rawReward',
+  'kl',
+  'correct',
+  'answer',
+  'tokens',
+  'finishReason',
+] as const;
+
+/** Items of history, summary and configuration are of one form: a key and a value as JSON. */
+function updates(items: Items, field: number): Message {
+  const message = new Message();
+  for (const [name, value] of items) {
+    if (value === undefined) continue;
+    message.message(field, new Message().string(1, name).string(16, JSON.stringify(value)));
+  }
+  return message;
+}
+
+function environment({ startedAt }: TrackedRun): Message {
+  return new Message()
+    .string(1, `${process.platform}-${release()}-${process.arch}`)
+    .message(3, timestamp(startedAt))
+    .string(11, process.cwd())
+    .string(12, hostname())
+    .string(14, process.execPath)
+    .int(16, availableParallelism())
+    .message(21, new Message().int(1, totalmem()));
+}
+
+function timestamp(date: Date): Message {
+  const milliseconds = date.getTime();
+  return new Message().int(1, milliseconds / 1000).int(2, (milliseconds % 1000) * 1e6);
+}
+
+/** `20260101_120000`, in local time. */
+function stamp(date: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`;
+  return `${day}_${two(date.getHours())}${two(date.getMinutes())}${two(date.getSeconds())}`;
+}
+
+/** Counts in 32 buckets of equal width, as NumPy's histogram. */
+function histogramOf(values: readonly number[]): object {
+  const finite = values.filter(Number.isFinite);
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  const [from, width] = high > low ? [low, (high - low) / 32] : [low - 0.5, 1 / 32];
+  const counts = Array.from({ length: 32 }, () => 0);
+  for (const value of finite) counts[Math.min(31, Math.floor((value - from) / width))]!++;
+  return { _type: 'histogram', values: counts, bins: Array.from({ length: 33 }, (_, i) => from + i * width) };
+}
+
+function sizeOf(png: Uint8Array): { width: number; height: number } {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  return { width: view.getUint32(16), height: view.getUint32(20) };
+}

@@ -1,0 +1,50 @@
+// Protobuf messages of a few fields, written by field number.
+
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+
+/** A message under construction. Fields that are undefined are left out. */
+export class Message {
+  readonly #writer = new BinaryWriter();
+
+  string(field: number, value: string | undefined): this {
+    if (value !== undefined) this.#writer.tag(field, WireType.LengthDelimited).string(value);
+    return this;
+  }
+
+  bytes(field: number, value: Uint8Array): this {
+    this.#writer.tag(field, WireType.LengthDelimited).bytes(value);
+    return this;
+  }
+
+  /** int32, int64, uint32, uint64 and enums, of 0 or more. */
+  int(field: number, value: number): this {
+    this.#writer.tag(field, WireType.Varint).uint64(Math.trunc(value));
+    return this;
+  }
+
+  double(field: number, value: number): this {
+    this.#writer.tag(field, WireType.Bit64).double(value);
+    return this;
+  }
+
+  float(field: number, value: number): this {
+    this.#writer.tag(field, WireType.Bit32).float(value);
+    return this;
+  }
+
+  /** Repeated doubles, packed. */
+  doubles(field: number, values: readonly number[]): this {
+    this.#writer.tag(field, WireType.LengthDelimited).fork();
+    for (const value of values) this.#writer.double(value);
+    this.#writer.join();
+    return this;
+  }
+
+  message(field: number, value: Message): this {
+    return this.bytes(field, value.finish());
+  }
+
+  finish(): Uint8Array {
+    return this.#writer.finish();
+  }
+}

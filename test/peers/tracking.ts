@@ -1,0 +1,67 @@
+// Our side of tracking_live.py: trains an agent and a language model for a moment, told to TensorBoard, W&B and MLflow, then exports the
+// agent's run once more. `tracking.ts <folder> <address of MLflow>`; prints the ids of the runs in MLflow as JSON.
+
+import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
+import { MLPActorNetwork, MLPCriticNetwork } from '../../src/rl/index.ts';
+import { exportRun, MlflowTracker, TensorBoardTracker, type Tracker, WandbTracker } from '../../src/tracking/index.ts';
+import { trainAgent } from '../../src/trainer/index.ts';
+import { tinyText } from '../trainer/tiny-text.ts';
+
+const [folder, uri] = process.argv.slice(2) as [string, string];
+
+function trackersFor(): { readonly trackers: Tracker[]; readonly mlflow: MlflowTracker } {
+  const mlflow = new MlflowTracker({ uri, experiment: 'peers' });
+  return {
+    mlflow,
+    trackers: [new TensorBoardTracker(), new WandbTracker({ project: 'peers', mode: 'offline' }), mlflow],
+  };
+}
+
+const agent = trackersFor();
+await trainAgent({
+  envName: 'CartPole-v1',
+  actor: new MLPActorNetwork(4, 16, 2, { seed: 1 }),
+  critic: new MLPCriticNetwork(4, 16, { seed: 2 }),
+  numEnvs: 4,
+  totalSteps: 6000,
+  seed: 3,
+  runDirectory: join(folder, 'agent'),
+  trackers: agent.trackers,
+});
+
+const text = trackersFor();
+await tinyText(folder, { runDirectory: join(folder, 'text'), trackers: text.trackers });
+
+const again = [
+  new TensorBoardTracker({ directory: join(folder, 'again') }),
+  new WandbTracker({ directory: join(folder, 'again') }),
+];
+const { failures } = await exportRun(join(folder, 'agent'), again);
+
+// A picture of 3 x 2 points, by hand: a tracker takes it as it is.
+const image = new TensorBoardTracker({ directory: join(folder, 'image') });
+image.start({ name: 'image', directory: null, config: {}, startedAt: new Date(), warn: console.error });
+image.image('media/points', pngOf(3, 2), 7);
+image.finish();
+
+console.log(JSON.stringify({ agent: agent.mlflow.runId, text: text.mlflow.runId, failures }));
+
+function pngOf(width: number, height: number): Uint8Array {
+  const chunk = (type: string, data: Uint8Array): Uint8Array => {
+    const bytes = Buffer.concat([Buffer.alloc(4), Buffer.from(type), data, Buffer.alloc(4)]);
+    bytes.writeUInt32BE(data.length, 0);
+    return bytes;
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 0], 8);
+  const rows = deflateSync(Buffer.alloc((width + 1) * height));
+  return Buffer.concat([
+    Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]),
+    chunk('IHDR', header),
+    chunk('IDAT', rows),
+    chunk('IEND', new Uint8Array()),
+  ]);
+}

@@ -1,0 +1,272 @@
+"""Reads what we tell TensorBoard, W&B and MLflow with their own readers: TensorBoard's EventAccumulator, `wandb leet inspect`, MLflow's client
+on a real server.
+
+    python test/peers/tracking_live.py
+
+Needs tensorboard, wandb and mlflow (requirements.txt); run from the root of the repository. Our side (tracking.ts) trains an agent and a
+language model for a moment. Every number must be that of the run directory's own files: exactly in W&B and MLflow, in float32 in
+TensorBoard. A run that is told later must be the same as one that was told live. Prints one line a check, and last `N passed, N failed`.
+"""
+
+import glob
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import numpy as np
+
+BIN = os.path.dirname(sys.executable)
+LOSSES = {"policyLoss", "valueLoss", "entropy", "approxKl", "oldApproxKl", "clipFraction", "valueClipFraction",
+          "explainedVariance", "gradNorm", "ratio"}
+
+
+def grouped(name):
+    return f"{'losses' if name in LOSSES else 'charts'}/{name}"
+
+
+def rows(folder, name):
+    with open(os.path.join(folder, f"{name}.jsonl")) as file:
+        return [json.loads(line) for line in file]
+
+
+def metrics_of(row):
+    skipped = ("update", "globalStep")
+    return {grouped(k): v for k, v in row.items() if k not in skipped and v is not None}
+
+
+def tensorboard(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    everything = {kind: 0 for kind in ("scalars", "histograms", "tensors", "images")}
+    accumulator = EventAccumulator(folder, size_guidance=everything)
+    accumulator.Reload()
+    return accumulator
+
+
+def check_tensorboard(run, events):
+    metrics = rows(run, "metrics")
+    for tag in {tag for row in metrics for tag in metrics_of(row)}:
+        want = [(row["globalStep"], np.float32(metrics_of(row)[tag])) for row in metrics if tag in metrics_of(row)]
+        have = [(event.step, np.float32(event.value)) for event in events.Scalars(tag)]
+        assert have == want, f"{tag}: {have[:3]} but {want[:3]}"
+    began = json.load(open(f"{run}/config.json"))["createdAt"]
+    times = [event.wall_time for event in events.Scalars("charts/seconds")]
+    seconds = [row["seconds"] for row in metrics]
+    epoch = np.datetime64(began.rstrip("Z"), "ms").astype(np.int64) / 1000
+    assert np.allclose(times, epoch + np.array(seconds), atol=2e-3)
+
+
+def check_tensorboard_episodes(run, events):
+    episodes = rows(run, "episodes")
+    assert len(episodes) > 20
+    have = [(event.step, event.value) for event in events.Scalars("episodes/return")]
+    assert have == [(row["globalStep"], row["return"]) for row in episodes]
+    assert [event.value for event in events.Scalars("episodes/length")] == [row["length"] for row in episodes]
+    histograms = events.Histograms("episodes/return")
+    assert sum(h.histogram_value.num for h in histograms) == len(episodes)
+    last = [row["return"] for row in episodes if row["globalStep"] > histograms[-2].step]
+    value = histograms[-1].histogram_value
+    assert (value.min, value.max, value.sum) == (min(last), max(last), sum(last))
+    assert sum(value.bucket) == len(last) and value.bucket_limit[-1] >= max(last)
+
+
+def check_tensorboard_texts(run, events):
+    completions = rows(run, "completions")
+    tables = [event.tensor_proto.string_val[0].decode() for event in events.Tensors("completions")]
+    assert len(tables) == len(rows(run, "metrics"))
+    plugin = events.SummaryMetadata("completions").plugin_data.plugin_name
+    assert plugin == "text", plugin
+    from tensorboard import plugin_util
+
+    # As TensorBoard's page shows it, no text of a model is anything but text.
+    html = plugin_util.markdown_to_safe_html(tables[0])
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", html, re.S)
+    texts = [re.sub(r"<br ?/?>", "\n", cell).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for cell in cells]
+    width = html.count("<th>") + html.count("<th ")
+    assert texts[::width] == [row["prompt"] for row in completions[:8]], texts[::width]
+    assert texts[1::width] == [row["completion"] for row in completions[:8]], (texts[1::width], html)
+    settings = events.Tensors("hyperparameters")[0].tensor_proto.string_val[0].decode()
+    assert "| seed | 5 |" in settings
+
+
+def check_tensorboard_image(folder):
+    event = tensorboard(f"{folder}/image").Images("media/points")[0]
+    assert (event.step, event.width, event.height) == (7, 3, 2)
+    assert event.encoded_image_string.startswith(b"\x89PNG")
+
+
+def inspect(folder, *arguments):
+    (run,) = glob.glob(f"{folder}/wandb/offline-run-*")
+    command = [f"{BIN}/wandb", "leet", "inspect", "--json", *arguments, run]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "WANDB_ERROR_REPORTING": "false"})
+    if "--summary" in arguments:
+        return run, json.loads(done.stdout)
+    return run, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def history_of(records):
+    return [record["history"] for record in records if record["type"] == "history"]
+
+
+def values_of(record):
+    found = record.get("item", record)
+    return found if isinstance(found, dict) else {i.get("key") or i["nested_key"][0]: json.loads(i["value_json"]) for i in found}
+
+
+def check_wandb(run):
+    _, records = inspect(run)
+    config = [r["run"] for r in records if r["type"] == "run"][0]["config"]["update"]
+    config.pop("_wandb")
+    assert config == json.load(open(f"{run}/config.json")), config
+    history = [values_of(record) for record in history_of(records)]
+    steps = [row["_step"] for row in history]
+    assert steps == sorted(set(steps)), "steps must rise"
+    by_step = {row["_step"]: row for row in history}
+    for row in rows(run, "metrics"):
+        have = by_step[row["globalStep"]]
+        assert {k: have[k] for k in metrics_of(row)} == metrics_of(row)
+    for row in rows(run, "episodes") if os.path.exists(f"{run}/episodes.jsonl") else []:
+        have = by_step[row["globalStep"]]
+        assert (have["episodes/return"], have["episodes/length"]) == (row["return"], row["length"])
+    assert [r["exit"].get("exit_code", 0) for r in records if r["type"] == "exit"] == [0]
+
+
+def check_wandb_summary(run):
+    _, summary = inspect(run, "--summary")
+    text = json.dumps(summary)
+    ended = json.load(open(f"{run}/summary.json"))
+    assert summary["state"] == "finished", text
+    assert summary["summary"]["stoppedBy"] == ended["stoppedBy"] and summary["summary"]["steps"] == ended["steps"], text
+
+
+def check_wandb_table(run):
+    folder, records = inspect(run)
+    completions = rows(run, "completions")
+    tables = [values_of(record)["completions"] for record in history_of(records) if "completions" in values_of(record)]
+    assert len(tables) == len(rows(run, "metrics"))
+    told = {r["files"]["files"][0]["path"] for r in records if r["type"] == "files"}
+    for i, table in enumerate(tables):
+        assert table["_type"] == "table-file" and table["path"] in told, table
+        content = json.load(open(f"{folder}/files/{table['path']}"))
+        column = content["columns"].index
+        want = [row for row in completions if row["update"] == i + 1]
+        assert [row[column("completion")] for row in content["data"]] == [row["completion"] for row in want]
+        assert [row[column("return")] for row in content["data"]] == [row["return"] for row in want]
+
+
+def check_wandb_again(folder):
+    def history(at):
+        return [values_of(record) for record in history_of(inspect(at)[1])]
+
+    assert history(f"{folder}/again") == history(f"{folder}/agent")
+
+
+def check_tensorboard_again(folder):
+    live, again = tensorboard(f"{folder}/agent"), tensorboard(f"{folder}/again")
+    assert live.Tags()["scalars"] == again.Tags()["scalars"]
+    for tag in live.Tags()["scalars"]:
+        assert live.Scalars(tag) == again.Scalars(tag), tag
+    for tag in live.Tags()["histograms"]:
+        ours, theirs = live.Histograms(tag), again.Histograms(tag)
+        assert [(h.step, h.histogram_value) for h in ours] == [(h.step, h.histogram_value) for h in theirs], tag
+
+
+def check_mlflow(uri, run, run_id):
+    import mlflow
+
+    client = mlflow.MlflowClient(uri)
+    found = client.get_run(run_id)
+    assert found.info.status == "FINISHED", found.info.status
+    assert client.get_experiment(found.info.experiment_id).name == "peers"
+    assert found.info.run_name == os.path.basename(run), found.info.run_name
+    config = json.load(open(f"{run}/config.json"))
+    assert found.data.params["seed"] == str(config["seed"])
+    assert found.data.params["versions.gymformer"] == config["versions"]["gymformer"]
+    metrics = rows(run, "metrics")
+    for tag in {tag for row in metrics for tag in metrics_of(row)}:
+        want = [(row["globalStep"], metrics_of(row)[tag]) for row in metrics if tag in metrics_of(row)]
+        assert [(m.step, m.value) for m in client.get_metric_history(run_id, tag)] == want, tag
+
+
+def check_mlflow_table(uri, run, run_id):
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    table = mlflow.artifacts.load_dict(f"runs:/{run_id}/completions.json")
+    column = table["columns"].index
+    completions = rows(run, "completions")
+    assert [row[column("completion")] for row in table["data"]] == [row["completion"] for row in completions]
+
+
+def start_server(folder):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    command = [f"{BIN}/mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+               "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/artifacts"]
+    log = open(f"{folder}/server.log", "w")
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    deadline = time.monotonic() + 180
+    while True:
+        try:
+            urllib.request.urlopen(f"{uri}/health", timeout=2).read()
+            return server, uri
+        except OSError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"mlflow server did not start:\n{open(log.name).read()}")
+            time.sleep(0.5)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        server, uri = start_server(folder)
+        try:
+            node = subprocess.run(["node", "--import", "tsx", "test/peers/tracking.ts", folder, uri], capture_output=True, text=True)
+            if node.returncode != 0:
+                sys.exit(f"our side ended with {node.returncode}:\n{node.stdout}{node.stderr}")
+            ids = json.loads(node.stdout.splitlines()[-1])
+            agent, text = f"{folder}/agent", f"{folder}/text"
+            checks = [
+                ("nothing was warned of", lambda: node.stderr == "" and not ids["failures"] or 1 / 0),
+                ("TensorBoard: metrics of an agent", lambda: check_tensorboard(agent, tensorboard(agent))),
+                ("TensorBoard: metrics of a language model", lambda: check_tensorboard(text, tensorboard(text))),
+                ("TensorBoard: episodes, histograms", lambda: check_tensorboard_episodes(agent, tensorboard(agent))),
+                ("TensorBoard: texts, settings", lambda: check_tensorboard_texts(text, tensorboard(text))),
+                ("TensorBoard: pictures", lambda: check_tensorboard_image(folder)),
+                ("TensorBoard: told later", lambda: check_tensorboard_again(folder)),
+                ("W&B: configuration and history of an agent", lambda: check_wandb(agent)),
+                ("W&B: configuration and history of a language model", lambda: check_wandb(text)),
+                ("W&B: summary", lambda: check_wandb_summary(agent)),
+                ("W&B: tables of texts", lambda: check_wandb_table(text)),
+                ("W&B: told later", lambda: check_wandb_again(folder)),
+                ("MLflow: an agent", lambda: check_mlflow(uri, agent, ids["agent"])),
+                ("MLflow: a language model", lambda: check_mlflow(uri, text, ids["text"])),
+                ("MLflow: table of texts", lambda: check_mlflow_table(uri, text, ids["text"])),
+            ]
+            failed = 0
+            for name, check in checks:
+                try:
+                    check()
+                    print(f"ok      {name}", flush=True)
+                except Exception as error:
+                    failed += 1
+                    print(f"FAILED  {name}: {type(error).__name__}: {str(error)[:600]}", flush=True)
+            if failed:
+                print(node.stderr)
+        finally:
+            os.killpg(server.pid, 15)
+            server.wait()
+    print(f"{len(checks) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
