@@ -25,56 +25,133 @@ export interface Heads {
 export interface Attention {
   /** Where tokens stand in their sequence: int32 `[time]` or `[batch, time]`. */
   readonly positions: Tensor;
+  /** The rows that ask, where not all do: int32 `[batch * n]`, as many of each sequence. A layer gives the vectors of these alone. */
+  readonly rows?: Tensor | undefined;
+  /** What the last layer meets instead, where few tokens are read in the end: of the others it needs keys and values only. */
+  readonly last?: Attention | undefined;
   /**
-   * Rows are the tokens of a batch, one sequence after another: queries `[batch * time, heads * size]`, keys and values
-   * `[batch * time, keyValueHeads * size]`. Gives the queries' shape.
+   * Rows are the tokens of a batch, one sequence after another: queries `[batch * time, heads * size]`, or of {@link rows} alone; keys
+   * and values `[batch * time, keyValueHeads * size]`. Gives the queries' shape.
    */
   attend(query: Tensor, key: Tensor, value: Tensor, heads: Heads): Tensor;
-  /** As `attend`, of queries, keys and values side by side: `[batch * time, (heads + 2 keyValueHeads) * size]`. */
+  /** As `attend`, of all tokens' queries, keys and values side by side: `[batch * time, (heads + 2 keyValueHeads) * size]`. */
   attendPacked(projections: Tensor, heads: Heads): Tensor;
+}
+
+/** Options of {@link CausalAttention}. */
+export interface CausalOptions {
+  /**
+   * Several texts in a sequence: the number of the text that each token belongs to, `[batch, time]`. A token sees those before it that
+   * are of its own text or of text 0, with which all others begin.
+   */
+  readonly texts?: Tensor | undefined;
+  /** Where tokens stand in their texts, int32 `[batch, time]`. Default: as in their sequence. */
+  readonly positions?: Tensor | undefined;
+  /** The places of the tokens that are read in the end, int32 `[batch, n]`. Default: all. */
+  readonly read?: Tensor | undefined;
+}
+
+/** What a pass through softmax attention needs to know besides queries, keys and values. */
+interface Masked {
+  readonly batch: number;
+  readonly time: number;
+  /** Added to the scores. */
+  readonly mask: Tensor;
+  /** Positions of the queries, int32 `[batch, n]`, and of the keys; default 0, 1, ... */
+  readonly asking?: Tensor | undefined;
+  readonly asked?: Tensor | undefined;
 }
 
 /** Whole sequences: every token sees itself and those before it. Differentiable. */
 export class CausalAttention implements Attention {
   readonly positions: Tensor;
-  readonly #batch: number;
-  readonly #time: number;
-  readonly #mask: Tensor;
+  readonly last: Attention | undefined;
+  readonly #masked: Masked;
 
   /** @param time how long each of the `batch` sequences is. */
-  constructor(batch: number, time: number) {
-    this.#batch = batch;
-    this.#time = time;
-    this.positions = arange(time);
+  constructor(batch: number, time: number, { texts, positions, read }: CausalOptions = {}) {
+    const place = arange(time);
+    this.positions = positions ?? place;
     // Added to the scores: a kernel for Where would take four times as long.
-    this.#mask = this.positions
+    const later = place
       .reshape([1, time])
-      .greater(this.positions.reshape([time, 1]))
+      .greater(place.reshape([time, 1]))
       .where(-1e9, 0);
+    const mask = texts === undefined ? later : later.minimum(otherTexts(texts));
+    this.#masked = { batch, time, mask, asking: positions, asked: positions };
+    if (read !== undefined) this.last = new LastTokens(this.#masked, read);
   }
 
   attend(query: Tensor, key: Tensor, value: Tensor, heads: Heads): Tensor {
-    const { keyValueHeads, size, rotary, scale = 1 / Math.sqrt(size) } = heads;
-    const [batch, time] = [this.#batch, this.#time];
-    const split = (x: Tensor, count: number): Tensor => x.reshape([batch, time, count, size]).permute([0, 2, 1, 3]);
-    const turn = (x: Tensor): Tensor => (rotary === undefined ? x : rotary.apply(x));
-    const group = heads.heads / keyValueHeads;
-    const q = turn(split(query, heads.heads));
-    const k = turn(split(key, keyValueHeads));
-    // The heads that share keys stand side by side as more rows of one product, so that nothing is repeated.
-    const rows = [batch, keyValueHeads, group * time, size];
-    const scores = q.reshape(rows).matmul(k, { transposeB: true, alpha: scale });
-    const weights = scores.reshape([batch, heads.heads, time, time]).add(this.#mask).softmax();
-    const mixed = weights.reshape([batch, keyValueHeads, group * time, time]).matmul(split(value, keyValueHeads));
-    return mixed
-      .reshape([batch, heads.heads, time, size])
-      .permute([0, 2, 1, 3])
-      .reshape([batch * time, heads.heads * size]);
+    return softmaxAttention(query, key, value, heads, this.#masked);
   }
 
   attendPacked(projections: Tensor, heads: Heads): Tensor {
     return this.attend(...unpack(projections, heads), heads);
   }
+}
+
+/** The last layer of {@link CausalAttention} over tokens of which few are read in the end. */
+class LastTokens implements Attention {
+  readonly positions: Tensor;
+  readonly rows: Tensor;
+  readonly #masked: Masked;
+
+  constructor(all: Masked, read: Tensor) {
+    const { batch, time, asked } = all;
+    const places = read.reshape([read.size]);
+    this.rows = read.add(arange(batch).mul(time).reshape([batch, 1])).reshape([read.size]);
+    this.positions =
+      asked
+        ?.reshape([batch * time])
+        .take(this.rows)
+        .reshape(read.shape) ?? read;
+    const masks = all.mask.reshape([-1, time]);
+    const mask = masks.take(masks.shape[0] === time ? places : this.rows).reshape([batch, 1, -1, time]);
+    this.#masked = { ...all, mask, asking: this.positions };
+  }
+
+  attend(query: Tensor, key: Tensor, value: Tensor, heads: Heads): Tensor {
+    return softmaxAttention(query, key, value, heads, this.#masked);
+  }
+
+  attendPacked(projections: Tensor, heads: Heads): Tensor {
+    const [query, key, value] = unpack(projections, heads);
+    return this.attend(query.take(this.rows), key, value, heads);
+  }
+}
+
+function softmaxAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  { heads, keyValueHeads, size, rotary, scale = 1 / Math.sqrt(size) }: Heads,
+  { batch, time, mask, asking, asked }: Masked,
+): Tensor {
+  const count = query.shape[0]! / batch;
+  const split = (x: Tensor, parts: number): Tensor => x.reshape([batch, -1, parts, size]).permute([0, 2, 1, 3]);
+  const q = split(query, heads);
+  const k = split(key, keyValueHeads);
+  // The heads that share keys stand side by side as more rows of one product, so that nothing is repeated.
+  const rows = [batch, keyValueHeads, (heads / keyValueHeads) * count, size];
+  const scores = (rotary?.apply(q, asking, time) ?? q)
+    .reshape(rows)
+    .matmul(rotary?.apply(k, asked, time) ?? k, { transposeB: true, alpha: scale });
+  const weights = scores.reshape([batch, heads, count, time]).add(mask).softmax();
+  return weights
+    .reshape([batch, keyValueHeads, rows[2]!, time])
+    .matmul(split(value, keyValueHeads))
+    .reshape([batch, heads, count, size])
+    .permute([0, 2, 1, 3])
+    .reshape([batch * count, heads * size]);
+}
+
+/** What keeps tokens from texts that are neither their own nor text 0: `[batch, 1, time, time]`. */
+function otherTexts(texts: Tensor): Tensor {
+  const [batch, time] = texts.shape as [number, number];
+  const seen = texts.reshape([batch, 1, 1, time]);
+  const own = texts.reshape([batch, 1, time, 1]).equal(seen).where(0, -1e9);
+  return own.maximum(seen.equal(0).where(0, -1e9));
 }
 
 /** Elements of a head in a cache: the kernel takes multiples of 16, so that others are filled up with zeros. */

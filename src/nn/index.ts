@@ -5,6 +5,7 @@ export {
   type CachedAttentionInputs,
   cachedHeadSize,
   CausalAttention,
+  type CausalOptions,
   type Heads,
 } from './attention.ts';
 export { Dropout, type DropoutOptions } from './dropout.ts';

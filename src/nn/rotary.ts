@@ -79,9 +79,16 @@ export class Rotary {
     return known;
   }
 
-  /** Turns `x` `[.., time, size]`, at positions 0 to time - 1. */
-  apply(x: Tensor): Tensor {
-    const [cos, sin] = this.tables(x.shape.at(-2)!);
+  /**
+   * Turns `x` `[.., time, size]`, at positions 0 to time - 1; or `[batch, heads, n, size]` at `positions`, int32 `[batch, n]`, which are
+   * below `length`.
+   */
+  apply(x: Tensor, positions?: Tensor, length = x.shape.at(-2)!): Tensor {
+    const [cos, sin] = this.tables(length).map((table) => {
+      if (positions === undefined) return table;
+      const [batch, count] = positions.shape as [number, number];
+      return table.take(positions.reshape([positions.size])).reshape([batch, 1, count, -1]);
+    }) as [Tensor, Tensor];
     const half = this.frequencies.length;
     const front = x.shape.slice(0, -1).map(() => null);
     const first = x.slice([...front, 0], [...front, half]);

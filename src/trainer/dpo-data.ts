@@ -9,6 +9,7 @@ import {
   type Tokenizer,
 } from '../lm/index.ts';
 import type { PreferenceSplit } from './reward-data.ts';
+import { type SharedRow, sharedRow } from './shared-rows.ts';
 import type { TokenizedExample } from './sft-batches.ts';
 import { encodeCompletion } from './sft-data.ts';
 
@@ -16,8 +17,19 @@ import { encodeCompletion } from './sft-data.ts';
 export interface CompletionPair {
   readonly chosen: TokenizedExample;
   readonly rejected: TokenizedExample;
-  /** Tokens that are read of the longer one. */
+  /** Tokens that are read, in a row, of the longer one or of both. */
   readonly length: number;
+}
+
+/** What is read of a text: after its last token nothing is predicted. */
+export function readOf({ ids }: TokenizedExample): Int32Array {
+  return ids.subarray(0, -1);
+}
+
+/** How the completions of a pair share a row. What is predicted after a token that they share is learned in neither. */
+export function pairRow({ chosen, rejected }: CompletionPair): SharedRow {
+  const unlearned = [chosen, rejected].map(({ learned }) => learned.indexOf(1) - 1);
+  return sharedRow([readOf(chosen), readOf(rejected)], Math.min(...unlearned));
 }
 
 /** How pairs are tokenized. */

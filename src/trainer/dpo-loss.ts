@@ -1,12 +1,13 @@
 // The loss of direct preference optimization, compiled once for each length of rows.
 
 import type { CausalLM } from '../lm/index.ts';
-import { gradientAssignments } from '../nn/index.ts';
+import { CausalAttention, gradientAssignments } from '../nn/index.ts';
 import { Categorical, dpoLoss, type DpoLossOptions } from '../rl/index.ts';
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import { stack, type Tensor, type TensorData, type Typed } from '../tensor/index.ts';
-import type { CompletionPair } from './dpo-data.ts';
+import { type CompletionPair, pairRow, readOf } from './dpo-data.ts';
 import { lengthFor } from './length-buckets.ts';
+import { fillSharedRow } from './shared-rows.ts';
 
 /** Log-probabilities of the completions of a pair. */
 export type PairLogProbs = readonly [chosen: number, rejected: number];
@@ -15,6 +16,8 @@ export type PairLogProbs = readonly [chosen: number, rejected: number];
 export interface DpoProgramOptions extends DpoLossOptions {
   /** Pairs that a program has room for; fewer may be given. */
   readonly batchSize: number;
+  /** Whether the completions of a pair share a row; see shared-rows.ts. Otherwise each has its own. */
+  readonly together: boolean;
   /** The lengths of rows there are programs for, ascending; see `bucketLengths`. */
   readonly lengths: readonly number[];
   /** Whether gradients are added to those that are there. Otherwise they replace them. */
@@ -52,7 +55,7 @@ type Result = {
 type Bound = BoundProgram<Result>;
 type Kind = 'learning' | 'scoring';
 
-/** Programs that compute the loss of pairs, and its gradients. A pair is two rows side by side: chosen, rejected. */
+/** Programs that compute the loss of pairs, and its gradients. A pair is one row, or two side by side: chosen, rejected. */
 export class DpoLoss {
   readonly #model: CausalLM;
   readonly #options: DpoProgramOptions;
@@ -111,66 +114,84 @@ export class DpoLoss {
     const key = `${kind} ${time}`;
     let bound = this.#bound.get(key);
     if (bound === undefined) {
-      const { batchSize } = this.#options;
-      const ids: Typed = { shape: [2 * batchSize, time], dtype: 'int32' };
+      const { batchSize, together } = this.#options;
+      const ids: Typed = { shape: [together ? batchSize : 2 * batchSize, time], dtype: 'int32' };
       const float = (...shape: number[]): Typed => ({ shape, dtype: 'float32' });
-      const types = [ids, ids, float(2 * batchSize, time), float(batchSize, 2), float(batchSize)] as Tensor[];
+      const types = [ids, ids, float(batchSize, 2, time), float(batchSize, 2), float(batchSize)];
+      if (together) types.push(ids, ids);
       // Dropout, such as an adapter's, is traced into learning alone.
       if (kind === 'learning') this.#model.train();
       else this.#model.eval();
-      bound = this.#programs[kind].bind(...types);
+      bound = this.#programs[kind].bind(...(types as Tensor[]));
       this.#bound.set(key, bound);
     }
     return bound;
   }
 
-  #compute([ids, targets, learned, reference, weights]: readonly Tensor[]): Pick<Result, 'loss' | 'found'> {
+  #compute([ids, targets, learned, reference, weights, positions, texts]: readonly Tensor[]): Pick<
+    Result,
+    'loss' | 'found'
+  > {
     const { batchSize } = this.#options;
+    const [rows, time] = ids!.shape as [number, number];
     const flatTargets = targets!.reshape([ids!.size]);
+    const hidden = this.#model.hidden(ids!, new CausalAttention(rows, time, { positions, texts }));
     // One flat product with the vocabulary is faster than a batch of them.
-    const logits = this.#model.logits(this.#model.hidden(ids!).reshape([ids!.size, -1]));
+    const logits = this.#model.logits(hidden.reshape([ids!.size, -1]));
     /** The sum of what was found of each token that is learned, for each completion. */
-    const total = (ofTokens: Tensor): Tensor => ofTokens.reshape(ids!.shape).mul(learned!).sum({ axis: 1 });
-    const logProbs = total(logits.crossEntropy(flatTargets).neg()).reshape([batchSize, 2]);
-    const tokens = learned!.sum({ axis: 1 });
-    const lengths = tokens.maximum(1).reshape([batchSize, 2]);
+    const total = (ofTokens: Tensor): Tensor =>
+      ofTokens
+        .reshape([batchSize, -1, time])
+        .mul(learned!)
+        .sum({ axis: 2 })
+        .reshape([2 * batchSize]);
+    const logProbs = total(logits.crossEntropy(flatTargets).neg());
+    const tokens = learned!.sum({ axis: 2 }).reshape([2 * batchSize]);
+    const ofPairs = (x: Tensor): [chosen: Tensor, rejected: Tensor] => {
+      const pairs = x.reshape([batchSize, 2]);
+      return [0, 1].map((k) => pairs.slice([null, k], [null, k + 1]).reshape([batchSize])) as [Tensor, Tensor];
+    };
     const seen = logits.stopGradient();
     const found = [
-      logProbs.reshape([2 * batchSize]),
+      logProbs,
       tokens,
       total(new Categorical(seen).entropy()),
       total(seen.mean({ axis: 1 })),
       total(seen.argmax().equal(flatTargets).cast('float32')),
     ];
-    const of = (x: Tensor, column: number): Tensor => x.slice([null, column], [null, column + 1]).reshape([batchSize]);
-    const ratios = logProbs.sub(reference!);
-    const rows = {
-      chosenLogRatios: of(ratios, 0),
-      rejectedLogRatios: of(ratios, 1),
-      chosenLengths: of(lengths, 0),
-      rejectedLengths: of(lengths, 1),
-    };
-    return { loss: dpoLoss(rows, this.#options).mul(weights!).sum(), found: stack(found) };
+    const [chosenLogRatios, rejectedLogRatios] = ofPairs(logProbs.sub(reference!.reshape([2 * batchSize])));
+    const [chosenLengths, rejectedLengths] = ofPairs(tokens.maximum(1));
+    const pairs = { chosenLogRatios, rejectedLogRatios, chosenLengths, rejectedLengths };
+    return { loss: dpoLoss(pairs, this.#options).mul(weights!).sum(), found: stack(found) };
   }
 
-  #fill(memory: readonly TensorData[], rows: readonly CompletionPair[], time: number, scale: number): void {
-    const [ids, targets, learned, reference, weights] = memory as [
-      TensorData,
-      TensorData,
-      TensorData,
-      TensorData,
-      TensorData,
-    ];
+  #fill(
+    [ids, targets, learned, reference, weights, positions, texts]: readonly TensorData[],
+    rows: readonly CompletionPair[],
+    time: number,
+    scale: number,
+  ): void {
     // Filled places are never learned, nor seen by what is before them, so that any token does.
-    for (const part of memory) part.fill(0);
+    for (const memory of [ids, targets, learned, reference, weights, positions, texts]) memory?.fill(0);
     rows.forEach((row, i) => {
-      weights[i] = scale;
-      reference.set(this.#options.reference.get(row)!, 2 * i);
-      for (const [k, text] of [row.chosen, row.rejected].entries()) {
-        const at = (2 * i + k) * time;
-        ids.set(text.ids.subarray(0, -1), at);
-        targets.set(text.ids.subarray(1), at);
-        learned.set(text.learned.subarray(1), at);
+      weights![i] = scale;
+      reference!.set(this.#options.reference.get(row)!, 2 * i);
+      const both = [row.chosen, row.rejected];
+      if (positions === undefined) {
+        for (const [k, text] of both.entries()) {
+          const at = (2 * i + k) * time;
+          ids!.set(readOf(text), at);
+          targets!.set(text.ids.subarray(1), at);
+          learned!.set(text.learned.subarray(1), at);
+        }
+        return;
+      }
+      const at = i * time;
+      const layout = pairRow(row);
+      const begins = fillSharedRow({ ids: ids!, positions, texts: texts! }, at, both.map(readOf), layout);
+      for (const [k, text] of both.entries()) {
+        targets!.set(text.ids.subarray(layout.shared + 1), begins[k]!);
+        learned!.set(text.learned.subarray(layout.shared + 1), (2 * i + k) * time + begins[k]! - at);
       }
     });
   }

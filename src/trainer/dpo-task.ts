@@ -3,12 +3,13 @@
 import { crc32 } from 'node:zlib';
 import { type CausalLM, SequenceLogProbs, type Tokenizer } from '../lm/index.ts';
 import type { DpoSettings, TrainDpoOptions } from './dpo.ts';
-import type { CompletionPair } from './dpo-data.ts';
+import { type CompletionPair, pairRow } from './dpo-data.ts';
 import { type CompletionFound, type DpoBatch, DpoLoss, type PairLogProbs } from './dpo-loss.ts';
 import { saveModel } from './training-files.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
 import type { PreferenceSplit } from './reward-data.ts';
+import { placeTexts } from './shared-rows.ts';
 
 /** Making chosen completions likelier, and rejected ones less likely, than the reference has them. */
 export class DpoTask implements ExampleTask<CompletionPair> {
@@ -29,17 +30,22 @@ export class DpoTask implements ExampleTask<CompletionPair> {
   constructor(
     options: TrainDpoOptions,
     settings: DpoSettings,
-    { train, test }: PreferenceSplit<CompletionPair>,
+    data: PreferenceSplit<CompletionPair>,
     reference: readonly number[],
   ) {
     const { model, tokenizer, dataset, evalDataset } = options;
-    const { batchSize, gradientAccumulation, maxLength } = settings;
+    const { batchSize, gradientAccumulation } = settings;
+    const { train, test, together } = placeTexts(
+      data,
+      (pair) => ({ ...pairRow(pair), texts: 2 }),
+      model.config.hiddenSize,
+    );
     const rows = [...train, ...test];
     this.model = model;
     this.rows = train;
     this.evalRows = test;
-    this.lengths = bucketLengths(rows, maxLength);
-    this.plan = planOf({ train, test }, settings);
+    this.lengths = bucketLengths(rows);
+    this.plan = planOf(data, settings);
     this.config = { dataset: sourceName(dataset), evalDataset: sourceName(evalDataset) };
     this.extra = { reference: [...reference] };
     this.#tokenizer = tokenizer;
@@ -48,6 +54,7 @@ export class DpoTask implements ExampleTask<CompletionPair> {
     this.#loss = new DpoLoss(model, {
       ...settings,
       batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
+      together,
       lengths: this.lengths,
       accumulate: gradientAccumulation > 1,
       reference: this.#reference,

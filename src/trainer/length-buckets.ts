@@ -19,9 +19,12 @@ const SORTED_STEPS = 32;
 /**
  * The lengths to which rows are filled up: at most eight multiples of 16, chosen so that the least is filled.
  *
- * @param longest no length is above it, even if it is no multiple of 16.
+ * @param longest no length is above it, even if it is no multiple of 16. Default: that of the longest row.
  */
-export function bucketLengths(rows: readonly Sized[], longest: number): number[] {
+export function bucketLengths(
+  rows: readonly Sized[],
+  longest = rows.reduce((most, { length }) => Math.max(most, length), 0),
+): number[] {
   const counts = new Map<number, number>();
   for (const { length } of rows) {
     const rounded = Math.min(longest, LENGTH_STEP * Math.ceil(length / LENGTH_STEP));

@@ -19,7 +19,7 @@ export interface Comparison {
   /** The place of the best. */
   readonly best: number;
   readonly margin: number;
-  /** Of the longest. */
+  /** Tokens that a row must have room for: those of the longest candidate, or of all in one row. */
   readonly length: number;
 }
 

@@ -2,12 +2,13 @@
 
 import { RowModel } from '../lm/length-batches.ts';
 import type { SequenceClassifier } from '../lm/index.ts';
-import { gradientAssignments } from '../nn/index.ts';
+import { CausalAttention, gradientAssignments } from '../nn/index.ts';
 import { ABSENT, centeringLoss, preferenceLoss } from '../rl/index.ts';
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import type { Tensor, TensorData, Typed } from '../tensor/index.ts';
 import { lengthFor } from './length-buckets.ts';
 import type { Comparison } from './reward-data.ts';
+import { fillSharedRow, sharedRow } from './shared-rows.ts';
 
 /** Options of {@link RewardLoss}. */
 export interface RewardLossOptions {
@@ -15,6 +16,8 @@ export interface RewardLossOptions {
   readonly batchSize: number;
   /** Candidates that a comparison has room for; fewer may be given. */
   readonly numCandidates: number;
+  /** Whether the candidates of a comparison share a row; see shared-rows.ts. Otherwise each has its own. */
+  readonly together: boolean;
   /** The lengths of rows there are programs for, ascending; see `bucketLengths`. */
   readonly lengths: readonly number[];
   /** Whether gradients are added to those that are there. Otherwise they replace them. */
@@ -116,12 +119,16 @@ export class RewardLoss {
     const key = `${kind} ${time}`;
     let bound = this.#bound.get(key);
     if (bound === undefined) {
-      const { batchSize, numCandidates } = this.#options;
-      const texts = batchSize * numCandidates;
+      const { batchSize, numCandidates, together } = this.#options;
       const float = (...shape: number[]): Typed => ({ shape, dtype: 'float32' });
       const int = (...shape: number[]): Typed => ({ shape, dtype: 'int32' });
       const rows = [float(batchSize, numCandidates), int(batchSize), float(batchSize)];
-      const read = time === 0 ? [float(texts, this.#model.config.hiddenSize)] : [int(texts, time), int(texts)];
+      const [sequences, each] = together ? [batchSize, numCandidates] : [batchSize * numCandidates, 1];
+      const tokens = int(sequences, time);
+      const read =
+        time === 0
+          ? [float(batchSize * numCandidates, this.#model.config.hiddenSize)]
+          : [tokens, int(sequences, each), ...(together ? [tokens, tokens] : [])];
       // Dropout, such as an adapter's, is traced into learning alone.
       if (kind === 'learning') this.#model.train();
       else this.#model.eval();
@@ -131,10 +138,9 @@ export class RewardLoss {
     return bound;
   }
 
-  #compute([offsets, best, weights, read, lengths]: readonly Tensor[]): Pick<Result, 'loss' | 'scores'> {
+  #compute([offsets, best, weights, ...read]: readonly Tensor[]): Pick<Result, 'loss' | 'scores'> {
     const { batchSize, numCandidates, centerRewardsCoefficient, bias } = this.#options;
-    const last = lengths === undefined ? read! : this.#model.lastHidden(read!, lengths);
-    const scores = this.#model.score.forward(last).reshape([batchSize, numCandidates]);
+    const scores = this.#model.score.forward(this.#lastHidden(read)).reshape([batchSize, numCandidates]);
     let losses = preferenceLoss(scores, best!, offsets!);
     if (centerRewardsCoefficient > 0) {
       losses = losses.add(centeringLoss(scores.add(bias), offsets!).mul(centerRewardsCoefficient));
@@ -142,8 +148,17 @@ export class RewardLoss {
     return { loss: losses.mul(weights!).sum(), scores };
   }
 
+  /** What the head reads of each candidate, `[candidates, hiddenSize]`. */
+  #lastHidden([ids, last, positions, texts]: readonly Tensor[]): Tensor {
+    // Only the head is trained, and this is what it reads.
+    if (last === undefined) return ids!;
+    const [sequences, time] = ids!.shape as [number, number];
+    const attention = new CausalAttention(sequences, time, { positions, texts, read: last });
+    return this.#model.hidden(ids!, attention).reshape([last.size, -1]);
+  }
+
   #fill(
-    [offsets, best, weights, read, lengths]: readonly TensorData[],
+    [offsets, best, weights, read, last, positions, texts]: readonly TensorData[],
     rows: readonly Comparison[],
     time: number,
     scale: number,
@@ -151,20 +166,29 @@ export class RewardLoss {
     const { numCandidates } = this.#options;
     // What fills a batch up has no weight: any candidates do.
     offsets!.fill(ABSENT);
-    for (const memory of [best, weights, read]) memory!.fill(0);
-    lengths?.fill(1);
+    for (const memory of [best, weights, read, last, positions, texts]) memory?.fill(0);
     rows.forEach((row, i) => {
       weights![i] = scale;
       best![i] = row.best;
-      row.candidates.forEach((ids, candidate) => {
-        const text = i * numCandidates + candidate;
-        offsets![text] = candidate === row.best ? 0 : row.margin;
-        if (lengths === undefined) return;
-        read!.set(ids, text * time);
-        lengths[text] = ids.length;
+      const first = i * numCandidates;
+      row.candidates.forEach((_, candidate) => {
+        offsets![first + candidate] = candidate === row.best ? 0 : row.margin;
       });
       const features = this.#features?.get(row);
-      if (features !== undefined) read!.set(features, i * numCandidates * this.#model.config.hiddenSize);
+      if (features !== undefined) {
+        read!.set(features, first * this.#model.config.hiddenSize);
+      } else if (positions === undefined) {
+        row.candidates.forEach((ids, candidate) => {
+          read!.set(ids, (first + candidate) * time);
+          last![first + candidate] = ids.length - 1;
+        });
+      } else {
+        const layout = sharedRow(row.candidates);
+        const begins = fillSharedRow({ ids: read!, positions, texts: texts! }, i * time, row.candidates, layout);
+        row.candidates.forEach((ids, candidate) => {
+          last![first + candidate] = begins[candidate]! - i * time + ids.length - layout.shared - 1;
+        });
+      }
     });
   }
 }

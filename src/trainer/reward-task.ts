@@ -12,6 +12,7 @@ import type { Comparison, PreferenceSplit } from './reward-data.ts';
 import { RewardLoss } from './reward-loss.ts';
 import { RewardMetrics } from './reward-metrics.ts';
 import type { RewardSettings } from './reward-settings.ts';
+import { placeTexts, sharedRow } from './shared-rows.ts';
 
 /** Scoring the best of several texts highest. */
 export class RewardTask implements ExampleTask<Comparison> {
@@ -42,19 +43,24 @@ export class RewardTask implements ExampleTask<Comparison> {
    */
   constructor(
     reward: RewardModel,
-    { train, test }: PreferenceSplit<Comparison>,
+    data: PreferenceSplit<Comparison>,
     settings: RewardSettings,
     options: TrainRewardOptions,
     lowestLoss: number,
   ) {
-    const { batchSize, gradientAccumulation, maxLength, patience, threshold, dryRun } = settings;
+    const { batchSize, gradientAccumulation, patience, threshold, dryRun } = settings;
+    const { train, test, together } = placeTexts(
+      data,
+      ({ candidates }) => ({ ...sharedRow(candidates), texts: candidates.length }),
+      reward.model.config.hiddenSize,
+    );
     const rows = [...train, ...test];
     this.model = reward.model;
     this.rows = train;
     this.evalRows = test;
     // A head alone sees no lengths.
-    const longest = Math.max(...rows.map(({ length }) => length));
-    this.lengths = settings.train === 'head' ? [longest] : bucketLengths(rows, maxLength);
+    const lengths = bucketLengths(rows);
+    this.lengths = settings.train === 'head' ? lengths.slice(-1) : lengths;
     this.plan = planOf(train, settings);
     this.config = { dataset: sourceName(options.datasetsPath), evalDataset: sourceName(options.evalDataset) };
     this.extra = { bias: [reward.bias] };
@@ -68,6 +74,7 @@ export class RewardTask implements ExampleTask<Comparison> {
     this.#loss = new RewardLoss(reward.model, {
       batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
       numCandidates: Math.max(...rows.map(({ candidates }) => candidates.length)),
+      together,
       lengths: this.lengths,
       accumulate: gradientAccumulation > 1,
       centerRewardsCoefficient: settings.centerRewardsCoefficient,

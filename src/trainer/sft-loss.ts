@@ -1,10 +1,9 @@
 // The loss of supervised fine-tuning, compiled once for each length of rows: predicting every learned token from those before it.
 
 import type { CausalLM } from '../lm/models/index.ts';
-import { gradientAssignments } from '../nn/index.ts';
+import { CausalAttention, gradientAssignments } from '../nn/index.ts';
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import type { Tensor, TensorData, Typed } from '../tensor/index.ts';
-import { PackedAttention } from './sft-attention.ts';
 import { lengthFor } from './length-buckets.ts';
 import type { SftRow } from './sft-batches.ts';
 
@@ -92,7 +91,10 @@ export class SftLoss {
   /** `sum(weights * crossEntropy)`; ids and targets `[batch, time]`, weights `[batch * time]`. */
   #loss([ids, targets, weights, positions]: readonly Tensor[]): Tensor {
     const model = this.#model;
-    const hidden = model.hidden(ids!, positions === undefined ? undefined : new PackedAttention(positions));
+    const [rows, time] = ids!.shape as [number, number];
+    // A text begins wherever a position is 0.
+    const texts = positions?.equal(0).cast('float32').cumsum(1);
+    const hidden = model.hidden(ids!, new CausalAttention(rows, time, { positions, texts }));
     // One flat product with the vocabulary is faster than a batch of them.
     const logits = model.logits(hidden.reshape([ids!.size, -1]));
     return logits

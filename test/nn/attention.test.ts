@@ -84,6 +84,43 @@ describe('CausalAttention', () => {
       { seed: 20261122, numRuns: 25 },
     );
   });
+
+  it('keeps texts of one sequence apart, but for what they all begin with, and reads what is asked for', () => {
+    const heads: Heads = { heads: 4, keyValueHeads: 2, size: 6, rotary: new Rotary(6, { theta: 50 }) };
+    // What is shared, and the rests of two texts, one after another.
+    const [shared, rests] = [3, [2, 4]] as const;
+    const time = 9;
+    const [q, k, v] = [rows(time, 24, 1), rows(time, 12, 2), rows(time, 12, 3)];
+    const tensorOf = (x: Float32Array, width: number): Tensor => tensor(x, { shape: [x.length / width, width] });
+    const attention = new CausalAttention(1, time, {
+      texts: tensor(Int32Array.of(0, 0, 0, 1, 1, 2, 2, 2, 2), { shape: [1, time] }),
+      positions: tensor(Int32Array.of(0, 1, 2, 3, 4, 3, 4, 5, 6), { shape: [1, time] }),
+      read: tensor(Int32Array.of(8, 4), { shape: [1, 2] }),
+    });
+    const together = attention.attend(tensorOf(q, 24), tensorOf(k, 12), tensorOf(v, 12), heads).dataSync();
+    const starts = [3, 5];
+    for (const [text, rest] of rests.entries()) {
+      const own = (x: Float32Array, width: number): Float32Array =>
+        Float32Array.of(
+          ...x.subarray(0, shared * width),
+          ...x.subarray(starts[text]! * width, (starts[text]! + rest) * width),
+        );
+      const alone = definition(own(q, 24), own(k, 12), own(v, 12), 1, shared + rest, heads);
+      const of = (place: number): Float32Array => alone.subarray(place * 24, (place + 1) * 24);
+      for (let i = 0; i < rest; i++) {
+        const found = together.slice((starts[text]! + i) * 24, (starts[text]! + i + 1) * 24);
+        for (const [j, x] of of(shared + i).entries()) expect(found[j]).toBeCloseTo(x, 5);
+      }
+    }
+    const { last } = attention;
+    expect(last!.rows!.dataSync()).toEqual(Int32Array.of(8, 4));
+    const asked = last!.attend(tensorOf(q, 24).take(last!.rows!), tensorOf(k, 12), tensorOf(v, 12), heads).dataSync();
+    for (const [i, place] of [8, 4].entries()) {
+      for (let j = 0; j < 24; j++) expect(asked[i * 24 + j]).toBeCloseTo(together[place * 24 + j]!, 5);
+    }
+    const projections = concat([tensorOf(q, 24), tensorOf(k, 12), tensorOf(v, 12)], 1);
+    expect(last!.attendPacked(projections, heads).dataSync()).toEqual(asked);
+  });
 });
 
 describe('Rotary', () => {

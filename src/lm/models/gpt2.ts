@@ -75,7 +75,8 @@ class Gpt2Block extends Module {
   }
 
   forward(x: Tensor, attention: Attention): Tensor {
-    const attended = x.add(this.attn.forward(this.ln_1.forward(x), attention));
+    const kept = attention.rows === undefined ? x : x.take(attention.rows);
+    const attended = kept.add(this.attn.forward(this.ln_1.forward(x), attention));
     return attended.add(this.mlp.forward(this.ln_2.forward(attended)));
   }
 }
@@ -96,11 +97,12 @@ class Gpt2Transformer extends Module {
   }
 
   forward(ids: Tensor, attention: Attention): Tensor {
-    const shape = [...ids.shape, this.wte.weight.shape[1]!];
+    const [batch, width] = [ids.shape[0]!, this.wte.weight.shape[1]!];
     // Tokens are rows of a matrix from here on, which saves a reshape at every product.
     let x = this.wte.forward(ids).add(this.wpe.forward(attention.positions)).reshape([ids.size, -1]);
-    for (const block of this.h) x = block.forward(x, attention);
-    return this.ln_f.forward(x).reshape(shape);
+    const last = this.h.length - 1;
+    for (const [i, block] of this.h.entries()) x = block.forward(x, (i === last && attention.last) || attention);
+    return this.ln_f.forward(x).reshape([batch, -1, width]);
   }
 }
 

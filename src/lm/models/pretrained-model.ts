@@ -1,6 +1,13 @@
 // What all models here share: a Transformer whose files are Hugging Face's.
 
-import { type Attention, CausalAttention, type Embedding, type Linear, Module } from '../../nn/index.ts';
+import {
+  type Attention,
+  CausalAttention,
+  type CausalOptions,
+  type Embedding,
+  type Linear,
+  Module,
+} from '../../nn/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
 import { type ResizeOptions, resizeRows, rowsFor } from '../resize-embeddings.ts';
 import type { ModelConfig } from './config.ts';
@@ -64,8 +71,8 @@ export abstract class PretrainedModel extends Module {
   abstract get checkpoint(): CheckpointRules;
 
   /**
-   * The vectors after the last norm: int32 ids `[batch, time]` give `[batch, time, hiddenSize]`. A token sees itself and those
-   * before it, so padding on the right changes nothing before it.
+   * The vectors after the last norm: int32 ids `[batch, time]` give `[batch, time, hiddenSize]`, or `[batch, n, hiddenSize]` if the
+   * attention says which n tokens are read. A token sees itself and those before it, so padding on the right changes nothing before it.
    *
    * @param attention by default over the sequences themselves; a decoder passes one with a cache.
    * @throws Error if the sequences are longer than the model's context.
@@ -73,7 +80,7 @@ export abstract class PretrainedModel extends Module {
   abstract hidden(ids: Tensor, attention?: Attention): Tensor;
 
   /** Attention over whole sequences `ids`, after a check of their length. */
-  protected attentionOver(ids: Tensor): Attention {
+  protected attentionOver(ids: Tensor, options: CausalOptions = {}): Attention {
     const [batch, time] = ids.shape;
     if (ids.dtype !== 'int32' || ids.rank !== 2 || batch === undefined || time === undefined) {
       throw new Error(`a language model takes int32 ids [batch, time] but got ${ids}`);
@@ -83,6 +90,6 @@ export abstract class PretrainedModel extends Module {
         `a sequence of ${time} tokens is longer than the ${this.config.maxPositions} that this model can read: cut it`,
       );
     }
-    return new CausalAttention(batch, time);
+    return new CausalAttention(batch, time, options);
   }
 }

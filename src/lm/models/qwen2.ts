@@ -39,7 +39,8 @@ class Qwen2Attention extends Module {
   }
 
   forward(x: Tensor, attention: Attention): Tensor {
-    const [q, k, v] = [this.q_proj.forward(x), this.k_proj.forward(x), this.v_proj.forward(x)];
+    const asking = attention.rows === undefined ? x : x.take(attention.rows);
+    const [q, k, v] = [this.q_proj.forward(asking), this.k_proj.forward(x), this.v_proj.forward(x)];
     return this.o_proj.forward(attention.attend(q, k, v, this.#heads));
   }
 }
@@ -61,7 +62,8 @@ class Qwen2Layer extends Module {
   }
 
   forward(x: Tensor, attention: Attention): Tensor {
-    const attended = x.add(this.self_attn.forward(this.input_layernorm.forward(x), attention));
+    const kept = attention.rows === undefined ? x : x.take(attention.rows);
+    const attended = kept.add(this.self_attn.forward(this.input_layernorm.forward(x), attention));
     return attended.add(this.mlp.forward(this.post_attention_layernorm.forward(attended)));
   }
 }
@@ -81,11 +83,12 @@ class Qwen2Model extends Module {
   }
 
   forward(ids: Tensor, attention: Attention): Tensor {
-    const shape = [...ids.shape, this.embed_tokens.weight.shape[1]!];
+    const [batch, width] = [ids.shape[0]!, this.embed_tokens.weight.shape[1]!];
     // Tokens are rows of a matrix from here on, which saves a reshape at every product.
     let x = this.embed_tokens.forward(ids.reshape([ids.size]));
-    for (const layer of this.layers) x = layer.forward(x, attention);
-    return this.norm.forward(x).reshape(shape);
+    const last = this.layers.length - 1;
+    for (const [i, layer] of this.layers.entries()) x = layer.forward(x, (i === last && attention.last) || attention);
+    return this.norm.forward(x).reshape([batch, -1, width]);
   }
 }
 

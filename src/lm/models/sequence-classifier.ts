@@ -25,7 +25,6 @@ export abstract class SequenceClassifier extends PretrainedModel {
   lastHidden(ids: Tensor, lengths?: Tensor): Tensor {
     const { padTokenId, hiddenSize } = this.config;
     const [batch, time] = ids.shape as [number, number];
-    const rows = this.hidden(ids).reshape([batch * time, hiddenSize]);
     let last: Tensor;
     if (lengths !== undefined) {
       last = lengths.sub(1);
@@ -38,7 +37,7 @@ export abstract class SequenceClassifier extends PretrainedModel {
         'a classifier of several texts needs their lengths, or a padding token (pad_token_id) in its config.json',
       );
     }
-    return rows.take(last.add(arange(batch).mul(time)));
+    return this.hidden(ids, this.attentionOver(ids, { read: last.reshape([batch, 1]) })).reshape([batch, hiddenSize]);
   }
 }
 
