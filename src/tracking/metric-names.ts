@@ -21,10 +21,13 @@ export function groupedName(name: string): string | null {
   return `${OBJECTIVE.test(name) ? 'objective' : 'charts'}/${name}`;
 }
 
+const known = new Map<string, string | null>();
+
 /** The metrics of a row that there are, with their groups. */
 export function groupedMetrics(row: Readonly<Record<string, unknown>>): [name: string, value: number][] {
   return Object.entries(row).flatMap(([name, value]) => {
-    const grouped = groupedName(name);
+    let grouped = known.get(name);
+    if (grouped === undefined) known.set(name, (grouped = groupedName(name)));
     return grouped === null || typeof value !== 'number' || !Number.isFinite(value) ? [] : [[grouped, value]];
   });
 }

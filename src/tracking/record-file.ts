@@ -3,10 +3,33 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
-/** Appends records; each is in the file when `append` returns. */
-interface RecordFile {
-  append(record: Uint8Array): void;
-  close(): void;
+/** A file that records are appended to. They wait in memory until `flush`: a call of the system for each would cost more than they do. */
+abstract class RecordFile {
+  readonly #file: number;
+  #waiting: Uint8Array[] = [];
+
+  /** @param path must not be there */
+  constructor(path: string) {
+    this.#file = openSync(path, 'wx');
+  }
+
+  abstract append(record: Uint8Array): void;
+
+  protected write(bytes: Uint8Array): void {
+    this.#waiting.push(bytes);
+  }
+
+  /** From now on they are in the file, whatever happens to this process. */
+  flush(): void {
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written);
+  }
+
+  close(): void {
+    this.flush();
+    closeSync(this.#file);
+  }
 }
 
 /** Castagnoli's polynomial, reversed. RFC 3720, appendix B.4. */
@@ -29,25 +52,14 @@ function masked(crc: number): number {
 }
 
 /** A file of TFRecords: length (uint64), its masked CRC-32C, the record, its masked CRC-32C. */
-export class TFRecordFile implements RecordFile {
-  readonly #file: number;
-
-  /** @param path must not be there */
-  constructor(path: string) {
-    this.#file = openSync(path, 'wx');
-  }
-
-  append(record: Uint8Array): void {
+export class TFRecordFile extends RecordFile {
+  override append(record: Uint8Array): void {
     const framed = Buffer.allocUnsafe(record.length + 16);
     framed.writeBigUInt64LE(BigInt(record.length), 0);
     framed.writeUInt32LE(masked(crc32c(framed.subarray(0, 8))), 8);
     framed.set(record, 12);
     framed.writeUInt32LE(masked(crc32c(record)), 12 + record.length);
-    writeSync(this.#file, framed);
-  }
-
-  close(): void {
-    closeSync(this.#file);
+    this.write(framed);
   }
 }
 
@@ -62,39 +74,32 @@ const LAST = 4;
  * W&B's log of a run: `:W&B`, the magic 0xBEE1 and version 0, then LevelDB's log format, in blocks of 32 KiB that a record may span. The
  * checksum is the zlib CRC-32 of type and data. github.com/google/leveldb/blob/main/doc/log_format.md
  */
-export class WandbLogFile implements RecordFile {
-  readonly #file: number;
+export class WandbLogFile extends RecordFile {
   #position = 7;
 
   /** @param path must not be there */
   constructor(path: string) {
-    this.#file = openSync(path, 'wx');
-    writeSync(this.#file, Buffer.from([...Buffer.from(':W&B'), 0xe1, 0xbe, 0]));
+    super(path);
+    this.write(Buffer.from([...Buffer.from(':W&B'), 0xe1, 0xbe, 0]));
   }
 
-  append(record: Uint8Array): void {
-    const parts: Uint8Array[] = [];
+  override append(record: Uint8Array): void {
     let rest = record;
     let isFirst = true;
     do {
       let room = BLOCK - (this.#position % BLOCK);
       if (room < BLOCK_HEADER) {
-        parts.push(new Uint8Array(room));
+        this.write(new Uint8Array(room));
         this.#position += room;
         room = BLOCK;
       }
       const data = rest.subarray(0, room - BLOCK_HEADER);
       rest = rest.subarray(data.length);
       const isLast = rest.length === 0;
-      parts.push(chunk(data, isFirst ? (isLast ? FULL : FIRST) : isLast ? LAST : MIDDLE));
+      this.write(chunk(data, isFirst ? (isLast ? FULL : FIRST) : isLast ? LAST : MIDDLE));
       this.#position += BLOCK_HEADER + data.length;
       isFirst = false;
     } while (rest.length > 0);
-    writeSync(this.#file, Buffer.concat(parts));
-  }
-
-  close(): void {
-    closeSync(this.#file);
   }
 }
 

@@ -7,7 +7,7 @@ import { groupedMetrics } from './metric-names.ts';
 import { TFRecordFile } from './record-file.ts';
 import type { CompletionRow, EpisodeRow, MetricsRow } from './rows.ts';
 import { timeOf, type TrackedRun, type Tracker } from './tracker.ts';
-import { Message } from './wire.ts';
+import { encoded, type Fields } from './wire.ts';
 
 export interface TensorBoardOptions {
   /** Where the event file goes. Default: the run's directory, so that the run has its name in TensorBoard. */
@@ -46,7 +46,7 @@ export class TensorBoardTracker implements Tracker {
     );
     this.#run = run;
     this.#now = run.startedAt.getTime() / 1000;
-    this.#write(0, new Message().string(3, 'brain.Event:2'));
+    this.#write(0, (event) => event.string(3, 'brain.Event:2'));
     this.#values(0, [textValue('hyperparameters', settingsTable(run.config))]);
   }
 
@@ -56,6 +56,7 @@ export class TensorBoardTracker implements Tracker {
       step,
       groupedMetrics(row).map(([tag, value]) => scalar(tag, value)),
     );
+    this.#file!.flush();
   }
 
   episode(row: EpisodeRow, step: number): void {
@@ -71,12 +72,13 @@ export class TensorBoardTracker implements Tracker {
   image(name: string, png: Uint8Array, step: number): void {
     const header = Buffer.from(png.buffer, png.byteOffset, png.byteLength);
     if (png.length < 24 || header.toString('latin1', 1, 4) !== 'PNG') throw new TypeError(`${name} is no PNG`);
-    const image = new Message().int(1, header.readUInt32BE(20)).int(2, header.readUInt32BE(16)).int(3, 4).bytes(4, png);
-    this.#values(step, [new Message().string(1, name).message(4, image)]);
+    const image: Fields = (message) =>
+      message.int(1, header.readUInt32BE(20)).int(2, header.readUInt32BE(16)).int(3, 4).bytes(4, png);
+    this.#values(step, [(value) => value.string(1, name).message(4, image)]);
   }
 
   histogram(name: string, values: readonly number[], step: number): void {
-    this.#values(step, [new Message().string(1, name).message(5, histogramOf(values))]);
+    this.#values(step, [(value) => value.string(1, name).message(5, histogramOf(values))]);
   }
 
   finish(): void {
@@ -89,59 +91,56 @@ export class TensorBoardTracker implements Tracker {
   }
 
   /** An event with a summary. */
-  #values(step: number, values: readonly Message[]): void {
-    const summary = new Message();
-    for (const value of values) summary.message(1, value);
-    this.#write(step, new Message().message(5, summary));
+  #values(step: number, values: readonly Fields[]): void {
+    this.#write(step, (event) =>
+      event.message(5, (summary) => {
+        for (const value of values) summary.message(1, value);
+      }),
+    );
   }
 
-  #write(step: number, what: Message): void {
-    const event = new Message().double(1, this.#now).int(2, step).finish();
-    this.#file!.append(Buffer.concat([event, what.finish()]));
+  #write(step: number, what: Fields): void {
+    this.#file!.append(encoded((event) => what(event.double(1, this.#now).int(2, step))));
   }
 }
 
-function scalar(tag: string, value: number): Message {
-  return new Message().string(1, tag).float(2, value);
+function scalar(tag: string, value: number): Fields {
+  return (message) => message.string(1, tag).float(2, value);
 }
 
 /** A text, shown as Markdown: a tensor of one string for the plugin `text`. */
-function textValue(tag: string, markdown: string): Message {
+function textValue(tag: string, markdown: string): Fields {
   const [string, tensorData] = [7, 2];
-  const plugin = new Message().string(1, 'text');
-  const tensor = new Message()
-    .int(1, string)
-    .message(2, new Message().message(2, new Message().int(1, 1)))
-    .bytes(8, Buffer.from(markdown));
-  return new Message()
-    .string(1, tag)
-    .message(9, new Message().message(1, plugin).int(4, tensorData))
-    .message(8, tensor);
+  const metadata: Fields = (message) => message.message(1, (plugin) => plugin.string(1, 'text')).int(4, tensorData);
+  const shape: Fields = (message) => message.message(2, (dimension) => dimension.int(1, 1));
+  const tensor: Fields = (message) => message.int(1, string).message(2, shape).string(8, markdown);
+  return (message) => message.string(1, tag).message(9, metadata).message(8, tensor);
 }
 
-function histogramOf(values: readonly number[]): Message {
+function histogramOf(values: readonly number[]): Fields {
   const finite = values.filter(Number.isFinite);
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
   const width = (high - low || 1) / BUCKETS;
   const counts = Array.from({ length: BUCKETS }, () => 0);
   for (const value of finite) counts[Math.min(BUCKETS - 1, Math.floor((value - low) / width))]!++;
-  return new Message()
-    .double(1, low)
-    .double(2, high)
-    .double(3, finite.length)
-    .double(
-      4,
-      finite.reduce((sum, value) => sum + value, 0),
-    )
-    .double(
-      5,
-      finite.reduce((sum, value) => sum + value * value, 0),
-    )
-    .doubles(
-      6,
-      counts.map((_, i) => low + (i + 1) * width),
-    )
-    .doubles(7, counts);
+  return (message) =>
+    message
+      .double(1, low)
+      .double(2, high)
+      .double(3, finite.length)
+      .double(
+        4,
+        finite.reduce((sum, value) => sum + value, 0),
+      )
+      .double(
+        5,
+        finite.reduce((sum, value) => sum + value * value, 0),
+      )
+      .doubles(
+        6,
+        counts.map((_, i) => low + (i + 1) * width),
+      )
+      .doubles(7, counts);
 }
 
 const COLUMNS = ['prompt', 'completion', 'return', 'score', 'kl', 'correct', 'tokens', 'finishReason'] as const;

@@ -9,7 +9,7 @@ import { groupedMetrics } from './metric-names.ts';
 import { WandbLogFile } from './record-file.ts';
 import type { CompletionRow, EpisodeRow, MetricsRow } from './rows.ts';
 import { timeOf, type TrackedRun, type Tracker } from './tracker.ts';
-import { Message } from './wire.ts';
+import { encoded, type Fields } from './wire.ts';
 
 export interface WandbOptions {
   /** Default: the environment's WANDB_PROJECT, or gymformer. */
@@ -66,10 +66,10 @@ export class WandbTracker implements Tracker {
     this.folder = join(directory, 'wandb', `offline-run-${stamp(run.startedAt)}-${this.#id}`);
     mkdirSync(join(this.folder, 'files'), { recursive: true });
     this.#log = new WandbLogFile(join(this.folder, `run-${this.#id}.wandb`));
-    const version = new Message().string(1, FORMAT_OF).string(2, '0.70.0');
-    this.#write(21, new Message().message(1, version));
+    this.#write(21, (header) => header.message(1, (version) => version.string(1, FORMAT_OF).string(2, '0.70.0')));
     this.#write(17, this.#runRecord(run));
     this.#write(26, environment(run));
+    this.#log.flush();
   }
 
   log(row: MetricsRow, step: number): void {
@@ -77,6 +77,7 @@ export class WandbTracker implements Tracker {
     this.#waiting = [];
     this.#history(items, row, step);
     this.#write(3, updates(items, 1));
+    this.#log!.flush();
   }
 
   episode(row: EpisodeRow, step: number): void {
@@ -114,7 +115,7 @@ export class WandbTracker implements Tracker {
     const runtime = Math.round(this.#seconds);
     this.#write(3, updates([...this.#waiting, ...ended, ['_wandb', { runtime }], ['_runtime', runtime]], 1));
     const failed = ['failed', 'diverged'].includes(String(summary?.['stoppedBy']));
-    this.#write(18, new Message().int(1, failed ? 1 : 0).int(2, runtime));
+    this.#write(18, (exit) => exit.int(1, failed ? 1 : 0).int(2, runtime));
     this.#log.close();
     this.#log = null;
     if (this.#mode === 'online') await this.#sync();
@@ -146,18 +147,20 @@ export class WandbTracker implements Tracker {
     if (code !== 0) throw new Error(`wandb sync ended with ${code}: ${said.trim()}; ${later}`);
   }
 
-  #runRecord({ name, config, startedAt }: TrackedRun): Message {
+  #runRecord({ name, config, startedAt }: TrackedRun): Fields {
     const { project, entity, runName = name, group, tags = [] } = this.#options;
     const configuration = updates([['_wandb', {}], ...Object.entries(config)], 1);
-    const record = new Message()
-      .string(1, this.#id)
-      .string(2, entity ?? process.env['WANDB_ENTITY'])
-      .string(3, project ?? process.env['WANDB_PROJECT'] ?? 'gymformer')
-      .message(4, configuration)
-      .string(6, group ?? process.env['WANDB_RUN_GROUP'])
-      .string(8, runName);
-    for (const tag of tags) record.string(10, tag);
-    return record.string(13, hostname()).message(17, timestamp(startedAt));
+    return (record) => {
+      record
+        .string(1, this.#id)
+        .string(2, entity ?? process.env['WANDB_ENTITY'])
+        .string(3, project ?? process.env['WANDB_PROJECT'] ?? 'gymformer')
+        .message(4, configuration)
+        .string(6, group ?? process.env['WANDB_RUN_GROUP'])
+        .string(8, runName);
+      for (const tag of tags) record.string(10, tag);
+      record.string(13, hostname()).message(17, timestamp(startedAt));
+    };
   }
 
   /** A step of history is one record: an episode may end with the very step that an update's row stands at. */
@@ -177,7 +180,11 @@ export class WandbTracker implements Tracker {
       ['_runtime', this.#seconds],
       ['_step', step],
     ];
-    this.#write(2, updates([...items, ...more], 1).message(2, new Message().int(1, step)));
+    const row = updates([...items, ...more], 1);
+    this.#write(2, (history) => {
+      row(history);
+      history.message(2, (at) => at.int(1, step));
+    });
   }
 
   /** Puts a file where W&B has such files, and tells what history says of it. */
@@ -187,13 +194,12 @@ export class WandbTracker implements Tracker {
     const file = join(this.folder!, 'files', path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, bytes);
-    this.#write(6, new Message().message(1, new Message().string(1, path)));
+    this.#write(6, (files) => files.message(1, (item) => item.string(1, path)));
     return { path, sha256, size: bytes.length };
   }
 
-  #write(field: number, what: Message): void {
-    const record = new Message().int(1, ++this.#records).message(field, what);
-    this.#log!.append(record.finish());
+  #write(field: number, what: Fields): void {
+    this.#log!.append(encoded((record) => record.int(1, ++this.#records).message(field, what)));
   }
 }
 
@@ -213,29 +219,30 @@ const COLUMNS = [
 ] as const;
 
 /** Items of history, summary and configuration are of one form: a key and a value as JSON. */
-function updates(items: Items, field: number): Message {
-  const message = new Message();
-  for (const [name, value] of items) {
-    if (value === undefined) continue;
-    message.message(field, new Message().string(1, name).string(16, JSON.stringify(value)));
-  }
-  return message;
+function updates(items: Items, field: number): Fields {
+  return (message) => {
+    for (const [name, value] of items) {
+      if (value === undefined) continue;
+      message.message(field, (item) => item.string(1, name).string(16, JSON.stringify(value)));
+    }
+  };
 }
 
-function environment({ startedAt }: TrackedRun): Message {
-  return new Message()
-    .string(1, `${process.platform}-${release()}-${process.arch}`)
-    .message(3, timestamp(startedAt))
-    .string(11, process.cwd())
-    .string(12, hostname())
-    .string(14, process.execPath)
-    .int(16, availableParallelism())
-    .message(21, new Message().int(1, totalmem()));
+function environment({ startedAt }: TrackedRun): Fields {
+  return (message) =>
+    message
+      .string(1, `${process.platform}-${release()}-${process.arch}`)
+      .message(3, timestamp(startedAt))
+      .string(11, process.cwd())
+      .string(12, hostname())
+      .string(14, process.execPath)
+      .int(16, availableParallelism())
+      .message(21, (memory) => memory.int(1, totalmem()));
 }
 
-function timestamp(date: Date): Message {
+function timestamp(date: Date): Fields {
   const milliseconds = date.getTime();
-  return new Message().int(1, milliseconds / 1000).int(2, (milliseconds % 1000) * 1e6);
+  return (message) => message.int(1, milliseconds / 1000).int(2, (milliseconds % 1000) * 1e6);
 }
 
 /** `20260101_120000`, in local time. */

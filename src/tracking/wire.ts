@@ -2,7 +2,10 @@
 
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
-/** A message under construction. Fields that are undefined are left out. */
+/** Writes the fields of a message. */
+export type Fields = (message: Message) => unknown;
+
+/** A message that is being written. Texts that are undefined are left out. */
 export class Message {
   readonly #writer = new BinaryWriter();
 
@@ -40,11 +43,25 @@ export class Message {
     return this;
   }
 
-  message(field: number, value: Message): this {
-    return this.bytes(field, value.finish());
+  /** A message within. */
+  message(field: number, fields: Fields): this {
+    this.#writer.tag(field, WireType.LengthDelimited).fork();
+    fields(this);
+    this.#writer.join();
+    return this;
   }
 
+  /** The bytes written so far; what follows is a new message. */
   finish(): Uint8Array {
     return this.#writer.finish();
   }
+}
+
+/** One for all: a writer's memory costs more than what is written into it. */
+const shared = new Message();
+
+/** The bytes of a message. */
+export function encoded(fields: Fields): Uint8Array {
+  fields(shared);
+  return shared.finish();
 }
