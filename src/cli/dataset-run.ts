@@ -5,13 +5,14 @@ import { dirname, extname } from 'node:path';
 import { stringify } from 'yaml';
 import type { ZodType } from 'zod';
 import { defaultRunDirectory, type Tracker } from '../tracking/index.ts';
-import type { ExampleCallbacks, ExampleProgress, ExampleResult } from '../trainer/index.ts';
+import type { ExampleCallbacks, ExampleResult } from '../trainer/index.ts';
 import { seedOf } from '../trainer/example-settings.ts';
 import { isCheckpoint } from '../trainer/latest-checkpoint.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
-import { clock, duration, grouped, percent } from './format.ts';
+import { duration, grouped } from './format.ts';
 import { ourCommand } from './our-command.ts';
 import { parseOverrides } from './overrides.ts';
+import { exampleProgress } from './progress.ts';
 import { readRecipeOf, recipeOf } from './recipe.ts';
 import { goingOn, recipeOfRun } from './resume.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
@@ -97,7 +98,7 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
           // From the first step on, so that a run that is killed can go on.
           written ||= writeRecipe(ran, given, seed);
           accuracy = row['evalAccuracy'] ?? row['evalRewards/accuracies'] ?? accuracy;
-          screen.progress(progress.seconds, () => progressText(progress, accuracy));
+          screen.progress(exampleProgress(progress, accuracy));
         },
       },
     });
@@ -119,19 +120,6 @@ function writeRecipe(path: string, { runDirectory: _directory, ...repeatable }: 
   const begun = resume !== undefined && isCheckpoint(resume) ? { resume } : {};
   writeFileSync(path, stringify({ ...recipe, ...begun, seed }));
   return true;
-}
-
-/** A step as a line of progress. @param accuracy the share of right answers, if somebody looked */
-export function progressText(progress: ExampleProgress, accuracy: number | null = null): string {
-  const { steps, totalSteps, epochs, loss, evalLoss, tokens, tokensPerSecond } = progress;
-  const parts = [`${grouped(steps)}/${grouped(totalSteps)} steps`, `epoch ${epochs.toFixed(2)}`];
-  if (loss !== null) parts.push(`loss ${loss.toFixed(4)}`);
-  if (evalLoss !== null) parts.push(`evaluated ${evalLoss.toFixed(4)}`);
-  if (accuracy !== null) parts.push(`right ${percent(accuracy)}`);
-  // By the rate of this run, for steps may be those of an earlier one too.
-  const left = ((totalSteps - steps) * tokens) / steps / tokensPerSecond;
-  parts.push(`${grouped(tokensPerSecond)} tokens/s`, `${clock(left)} left`);
-  return parts.join('  ');
 }
 
 const ENDINGS: Readonly<Partial<Record<ExampleResult['stoppedBy'], string>>> = {

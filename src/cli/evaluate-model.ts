@@ -6,6 +6,7 @@ import { LMActorNetwork, TokenPolicy } from '../rl/index.ts';
 import { type EvaluatedText, evaluateText } from '../trainer/index.ts';
 import { CliError, EXIT_INTERRUPTED } from './cli-error.ts';
 import { figure, grouped, percent } from './format.ts';
+import { countedProgress } from './progress.ts';
 import { loadLanguageModel } from './generate-text.ts';
 import { envFor, heldOutProblems, problemsFile, problemsOf } from './reasoning-setup.ts';
 import { reasoningRecipeSchema } from './reasoning-schema.ts';
@@ -62,7 +63,7 @@ export async function evaluateModel(path: string, options: EvaluateModelOptions)
         seed: options.seed,
         signal: screen.signal,
         onText: () =>
-          screen.progress((performance.now() - started) / 1000, () => `${++done}/${episodes} problems answered`),
+          screen.progress(countedProgress(++done, episodes, 'problems', (performance.now() - started) / 1000)),
       },
     );
     if (options.show) for (const text of texts) screen.say(shown(text));

@@ -2,9 +2,9 @@
 
 import { join } from 'node:path';
 import type { CausalLM } from '../lm/index.ts';
-import type { SftResult, TextEvaluation, TrainProgress, TrainTextResult } from '../trainer/index.ts';
+import type { SftResult, TextEvaluation, TrainTextResult } from '../trainer/index.ts';
 import { chart } from './chart.ts';
-import { clock, duration, grouped, percent, sparkline, spread } from './format.ts';
+import { duration, grouped, percent } from './format.ts';
 import { ourCommand } from './our-command.ts';
 import type { ReasoningRecipe } from './reasoning-schema.ts';
 import { table } from './table.ts';
@@ -91,17 +91,6 @@ export function sftSummary(
 export function measured({ greedy, sampled }: Answers): string {
   const drawn = sampled === null ? '' : ` (${percent(sampled.accuracy ?? 0)} when tokens are drawn)`;
   return `   Held-out problems answered rightly: ${percent(greedy.accuracy ?? 0)}${drawn}.`;
-}
-
-export function rlProgressText(progress: TrainProgress, accuracies: readonly number[], isTTY: boolean): string {
-  const { episodes, steps, stepsPerSecond, fraction, meanLength } = progress;
-  const parts = [`${grouped(episodes)} episodes`, `${grouped(stepsPerSecond)} tokens/s`];
-  if (accuracies.length > 0) parts.push(`right ${percent(accuracies.at(-1)!)}`);
-  if (meanLength !== null) parts.push(`length ${meanLength.toFixed(1)}`);
-  // By the rate of this run, for steps may be those of an earlier one too.
-  if (fraction > 0) parts.push(`${clock((steps * (1 - fraction)) / fraction / stepsPerSecond)} left`);
-  if (isTTY && accuracies.length > 1) parts.push(sparkline(spread(accuracies, 20)));
-  return parts.join('  ');
 }
 
 export function rlSummary({ steps, updates, episodeReturns, seconds, stoppedBy }: TrainTextResult): string {

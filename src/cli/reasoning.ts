@@ -9,7 +9,7 @@ import { LMActorNetwork, LMCriticNetwork, TokenPolicy } from '../rl/index.ts';
 import { evaluateText, type TextEvaluation, trainAgent, trainSft, type TrainTextResult } from '../trainer/index.ts';
 import { readRun } from '../tracking/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
-import { percent } from './format.ts';
+import { figure, percent } from './format.ts';
 import { parseOverrides } from './overrides.ts';
 import {
   type Answers,
@@ -19,7 +19,6 @@ import {
   measured,
   type ReasoningResult,
   resultJson,
-  rlProgressText,
   rlSummary,
   sftNumbers,
   sftSummary,
@@ -31,7 +30,7 @@ import { readRecipeOf } from './recipe.ts';
 import { eachRow } from './run-rows.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
 import { trackersFor } from './tracking-schema.ts';
-import { progressText } from './dataset-run.ts';
+import { countedProgress, exampleProgress, textProgress } from './progress.ts';
 
 /** Trains, and returns the exit code. @param resumes whether to go on with the run in the recipe's directory */
 export async function trainReasoning(
@@ -119,7 +118,7 @@ class ReasoningRun {
     let nextLook = accuracyInterval;
     const screen = this.#screen;
     screen.say(`\n1. Learning by example: ${examples.length} problems with worked solutions`);
-    screen.begin('step');
+    screen.begin('step', 'examples');
     const done = await run.model('models/sft');
     if (done !== undefined) {
       language.model.loadStateDict(done.stateDict());
@@ -138,7 +137,7 @@ class ReasoningRun {
       warn,
       callbacks: {
         onStep: async (progress) => {
-          screen.progress(progress.seconds, () => progressText(progress, accuracy));
+          screen.progress(exampleProgress(progress, accuracy));
           if (stopAtAccuracy === undefined || progress.steps < nextLook) return;
           for (const episodes of [GLANCED_AT, others.length]) {
             ({ accuracy } = await evaluateText(this.#policy, lookedAt, { episodes, inOrder: true }));
@@ -166,7 +165,7 @@ class ReasoningRun {
     const { critic = 'shared', algorithm = { name: 'ppo' as const }, ...options } = rl;
     const screen = this.#screen;
     screen.say(`\n2. Learning from rewards in CoTEnv-v0, by ${algorithm.name.toUpperCase()}`);
-    screen.begin('update');
+    screen.begin('update', 'rewards');
     const warn = (message: string): void => screen.warn(message);
     const accuracies: number[] = [];
     const result = await trainAgent({
@@ -184,7 +183,13 @@ class ReasoningRun {
       callbacks: {
         onUpdateEnd: (progress, { accuracy }) => {
           if (accuracy !== undefined) accuracies.push(accuracy);
-          screen.progress(progress.seconds, (isTTY) => rlProgressText(progress, accuracies, isTTY));
+          screen.progress(
+            textProgress(progress, [
+              ['right', accuracies.at(-1), percent],
+              ['return', progress.meanReturn, figure],
+              ['length', progress.meanLength, figure],
+            ]),
+          );
         },
       },
     });
@@ -204,7 +209,7 @@ class ReasoningRun {
   async #answer(): Promise<Answers | null> {
     const { signal } = this.#screen;
     if (signal.aborted) return null;
-    this.#screen.begin('text');
+    this.#screen.begin('text', 'held out');
     const env = (): CoTEnv => envFor({ ...this.#setup.envOptions, split: 'test' }, this.#setup.language);
     const started = performance.now();
     const answer = (deterministic: boolean, kind: string): Promise<TextEvaluation> => {
@@ -218,10 +223,7 @@ class ReasoningRun {
         onText: () => {
           done++;
           const seconds = (performance.now() - started) / 1000;
-          this.#screen.progress(
-            seconds,
-            () => `${done}/${this.#setup.heldOut} held-out problems answered, ${kind} tokens`,
-          );
+          this.#screen.progress(countedProgress(done, this.#setup.heldOut, `problems by ${kind} tokens`, seconds));
         },
       });
     };

@@ -1,8 +1,7 @@
 // What is printed of a run of kind `rlhf`, and what a program reads of it.
 
 import { join } from 'node:path';
-import type { TrainProgress } from '../trainer/index.ts';
-import { clock, duration, grouped, percent } from './format.ts';
+import { duration, grouped, percent } from './format.ts';
 import { ourCommand } from './our-command.ts';
 import type { Labels } from './rlhf-labels.ts';
 import type { Measured, Spread } from './rlhf-measure.ts';
@@ -82,19 +81,6 @@ export function rewardText(
   const { accuracy, loss } = best;
   const chance = candidates === undefined ? '' : ` (chance is ${percent(1 / candidates)})`;
   return `   On labels kept back: right in ${percent(accuracy)}${chance}, loss ${loss.toFixed(3)}.`;
-}
-
-export function rlProgressText(progress: TrainProgress, { kl, reward, rule }: UpdatePoint): string {
-  const left = progress.fraction > 0 ? (progress.seconds * (1 - progress.fraction)) / progress.fraction : 0;
-  const parts = [
-    `update ${progress.updates}`,
-    `reward ${figure(reward)}`,
-    ...(rule === null ? [] : [`rule ${figure(rule)}`]),
-    `divergence ${figure(kl)}`,
-    `${grouped(progress.stepsPerSecond)} tokens/s`,
-    `${clock(left)} left`,
-  ];
-  return parts.join('  ');
 }
 
 export function rlText(points: readonly UpdatePoint[], target: number | null): string {

@@ -18,12 +18,13 @@ import {
   trainSft,
 } from '../trainer/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
-import { clock, grouped } from './format.ts';
+import { figure, grouped } from './format.ts';
 import { parseOverrides } from './overrides.ts';
+import { exampleProgress, textProgress } from './progress.ts';
 import { readRecipeOf } from './recipe.ts';
 import { label, readLabels, samplesOf, write, writeLabels, type WrittenText } from './rlhf-labels.ts';
 import { bestOfN, bestOfNDivergence, divergence, measure } from './rlhf-measure.ts';
-import { bestEvaluation, type UpdatePoint, updatePoints } from './rlhf-points.ts';
+import { bestEvaluation, updatePoints } from './rlhf-points.ts';
 import {
   comparison,
   type Contestant,
@@ -32,7 +33,6 @@ import {
   resultJson,
   rewardText,
   type RlhfResult,
-  rlProgressText,
   rlText,
   samplesText,
   scoreOf,
@@ -125,7 +125,7 @@ class RlhfRun {
     const { recipe, run, examples, model, tokenizer, seeds } = this.#setup;
     const { sft } = recipe;
     if (sft == null || examples === null) return model;
-    this.#begin('Learning to write, by example', 'step');
+    this.#begin('Learning to write, by example', 'step', 'examples');
     const done = await run.model('models/sft');
     if (done !== undefined) return this.#alreadyDone(done);
     const result = await trainSft({
@@ -162,7 +162,7 @@ class RlhfRun {
 
   async #learnReward(tuned: CausalLM): Promise<RewardModel> {
     const { recipe, run, tokenizer, seeds } = this.#setup;
-    this.#begin('A reward model, from the preferences alone', 'step');
+    this.#begin('A reward model, from the preferences alone', 'step', 'reward model');
     const folder = run.file('models/reward');
     if (await isFinishedReward(run.file('reward'), folder)) this.#screen.say('   Finished before.');
     else {
@@ -191,7 +191,7 @@ class RlhfRun {
   async #reinforce(tuned: CausalLM, reward: RewardModel): Promise<CausalLM> {
     const { recipe, run, rule, queries, tokenizer, seeds } = this.#setup;
     const { algorithm = { name: 'ppo' as const }, ...options } = recipe.rl;
-    this.#begin(`Reinforcement learning in RLHFEnv-v0, by ${algorithm.name.toUpperCase()}`, 'update');
+    this.#begin(`Reinforcement learning in RLHFEnv-v0, by ${algorithm.name.toUpperCase()}`, 'update', 'rewards');
     let policy = await run.model('models/ppo');
     if (policy !== undefined) this.#alreadyDone(policy);
     else {
@@ -211,11 +211,15 @@ class RlhfRun {
           onEpisodeEnd: ({ info }) => {
             if (rule !== null) rules.push(rule.score(`${String(info['prompt'])}${String(info['completion'])}`));
           },
-          onUpdateEnd: (progress, { kl = 0, klCoef = 0, scores = 0 }) => {
+          onUpdateEnd: (progress, { kl = 0, scores = 0 }) => {
             const latest = rules.splice(0);
             const mean = latest.length === 0 ? null : latest.reduce((sum, value) => sum + value, 0) / latest.length;
-            const point: UpdatePoint = { kl, klCoef, reward: scores, rule: mean };
-            this.#screen.progress(progress.seconds, () => rlProgressText(progress, point));
+            const numbers = [
+              ['reward', scores, figure],
+              ['rule', mean, figure],
+              ['divergence', kl, figure],
+            ] as const;
+            this.#screen.progress(textProgress(progress, numbers));
           },
         },
       });
@@ -230,7 +234,7 @@ class RlhfRun {
   async #prefer(tuned: CausalLM): Promise<CausalLM | null> {
     const { recipe, run, tokenizer, seeds } = this.#setup;
     if (recipe.dpo == null) return null;
-    this.#begin('Beside it: DPO, from the same preferences', 'step');
+    this.#begin('Beside it: DPO, from the same preferences', 'step', 'DPO');
     const done = await run.model('models/dpo');
     if (done !== undefined) return this.#alreadyDone(done);
     const model = copyCausalLM(tuned);
@@ -314,10 +318,10 @@ class RlhfRun {
     return written;
   }
 
-  #begin(heading: string, unit: string): void {
+  #begin(heading: string, unit: string, phase?: string): void {
     if (this.#screen.signal.aborted) throw new Interrupted();
     this.#screen.say(`\n${++this.#stages}. ${heading}`);
-    this.#screen.begin(unit);
+    this.#screen.begin(unit, phase);
   }
 
   #alreadyDone<T>(model: T): T {
@@ -340,11 +344,7 @@ class RlhfRun {
   #watched(stage: string) {
     const screen = this.#screen;
     const warn = (message: string): void => screen.warn(message);
-    const onStep = ({ seconds, steps, totalSteps, loss }: ExampleProgress): void =>
-      screen.progress(
-        seconds,
-        () => `${grouped(steps)}/${grouped(totalSteps)} steps  loss ${loss!.toFixed(3)}  ${clock(seconds)}`,
-      );
+    const onStep = (progress: ExampleProgress): void => screen.progress(exampleProgress(progress));
     const trackers = trackersFor(this.#setup.recipe.tracking);
     return { ...this.#setup.run.place(stage, warn), signal: screen.signal, trackers, warn, callbacks: { onStep } };
   }

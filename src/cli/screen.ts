@@ -1,7 +1,7 @@
 // What a command of several phases shows, and what Ctrl-C means meanwhile.
 
 import { Interrupt } from './interrupt.ts';
-import { LiveLine } from './progress-line.ts';
+import { type Progress, ProgressLine } from './progress-line.ts';
 
 /** Flags of commands that train. */
 export interface ScreenFlags {
@@ -16,7 +16,7 @@ export class Screen {
   readonly #silent: boolean;
   readonly #json: boolean;
   readonly #interrupt: Interrupt;
-  #line = new LiveLine(process.stderr);
+  #line = new ProgressLine(process.stderr);
   #unit = 'step';
 
   constructor({ quiet = false, json = false }: ScreenFlags) {
@@ -34,10 +34,15 @@ export class Screen {
     return this.#interrupt.signal;
   }
 
-  /** A phase begins, with a line of progress of its own. @param unit what is finished before Ctrl-C takes effect */
-  begin(unit: string): void {
+  /**
+   * A phase begins, with a line of progress of its own.
+   *
+   * @param unit what is finished before Ctrl-C takes effect
+   * @param phase what the line calls it, where there are several
+   */
+  begin(unit: string, phase?: string): void {
     this.#line.clear();
-    this.#line = new LiveLine(process.stderr);
+    this.#line = new ProgressLine(process.stderr, phase);
     this.#unit = unit;
   }
 
@@ -51,9 +56,9 @@ export class Screen {
     if (!this.#silent) console.error(`warning: ${text}`);
   }
 
-  /** Draws the line of progress, now and then. @param seconds since the phase began */
-  progress(seconds: number, text: (isTTY: boolean) => string): void {
-    if (!this.#silent && !this.signal.aborted) this.#line.update(seconds, text);
+  /** Draws the line of progress, now and then. */
+  progress(progress: Progress): void {
+    if (!this.#silent && !this.signal.aborted) this.#line.update(progress);
   }
 
   /** The result, for programs. */

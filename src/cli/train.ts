@@ -14,6 +14,7 @@ import { duration, figure, grouped } from './format.ts';
 import { Interrupt } from './interrupt.ts';
 import { ourCommand } from './our-command.ts';
 import { parseOverrides } from './overrides.ts';
+import { agentProgress } from './progress.ts';
 import { ProgressLine } from './progress-line.ts';
 import { kindOfRecipe, readRecipe, recipeForEnv } from './recipe.ts';
 import type { Recipe } from './recipe-schema.ts';
@@ -104,7 +105,7 @@ async function trainOnEnv(
 
   const networks = networksFor(recipe, seed);
   const limit = limitOf(recipe);
-  const line = new ProgressLine(process.stderr, limit);
+  const line = new ProgressLine(process.stderr);
   const interrupt = new Interrupt(() => {
     line.clear();
     if (!silent) console.error('Stopping after this update. Ctrl-C again stops at once, without saving.');
@@ -129,7 +130,7 @@ async function trainOnEnv(
         onRolloutStart: ({ updates }) => {
           if (updates === 0) writeFileSync(ranRecipe, stringify({ ...repeatable, seed }));
         },
-        onUpdateEnd: (progress) => (silent ? undefined : line.update(progress)),
+        onUpdateEnd: (progress) => (silent ? undefined : line.update(agentProgress(progress, limit))),
       },
     });
   } finally {

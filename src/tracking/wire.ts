@@ -6,7 +6,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 export type Fields = (message: Message) => unknown;
 
 /** A message that is being written. Texts that are undefined are left out. */
-export class Message {
+class Message {
   readonly #writer = new BinaryWriter();
 
   string(field: number, value: string | undefined): this {

@@ -266,7 +266,7 @@ describe('mistakes', () => {
     [['--help'], 0, /^$/],
     [['--version'], 0, /^$/],
     [['trai'], 2, /unknown command 'trai'\n\(Did you mean train\?\)/],
-    [['train'], 2, /missing required argument 'recipe'/],
+    [['train'], 2, /Give a recipe, the id of an environment, or --resume <run>/],
     [['train', 'CartPol-v1'], 1, /^error: .*Did you mean: `CartPole`\? \(`npm run gymformer -- envs` lists all\)\n$/],
     [['train', 'recipes'], 1, /^error: Cannot read the recipe recipes: it is a folder\n$/],
     [

@@ -105,6 +105,7 @@ describe('gymformer sft', () => {
     expect(readdirSync(runDirectory).sort()).toEqual([
       'checkpoints',
       'config.json',
+      'media',
       'metrics.jsonl',
       'recipe.yaml',
       'summary.json',
