@@ -4,8 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { make } from '../env/index.ts';
 import { evaluatePolicy, loadPPOAgent, type PPOAgent } from '../trainer/index.ts';
-import { CliError, EXIT_USAGE } from './cli-error.ts';
+import { CliError } from './cli-error.ts';
 import { evaluateModel, isLanguageModel } from './evaluate-model.ts';
+import { optionalNatural } from './flags.ts';
 import { figure } from './format.ts';
 
 /** Flags of `gymformer evaluate`, as commander gives them. */
@@ -13,9 +14,9 @@ export type EvaluateFlags = Readonly<Record<string, string | boolean>>;
 
 /** Plays episodes and prints what they came to. */
 export async function evaluate(path: string, flags: EvaluateFlags): Promise<void> {
-  const seed = flags['seed'] === undefined ? undefined : natural('--seed', flags['seed'], 0);
+  const seed = optionalNatural('--seed', flags['seed'], 0);
   const render = flags['render'];
-  const episodes = flags['episodes'] === undefined ? undefined : natural('--episodes', flags['episodes'], 1);
+  const episodes = optionalNatural('--episodes', flags['episodes'], 1);
   const deterministic = flags['stochastic'] !== true;
   const recipe = flags['recipe'];
   if (typeof recipe === 'string' || isLanguageModel(path)) {
@@ -104,12 +105,4 @@ function summaryOf(values: readonly number[]): { mean: number; std: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
   return { mean, std: Math.sqrt(variance) };
-}
-
-function natural(flag: string, text: string | boolean, least: number): number {
-  const value = Number(text);
-  if (!(Number.isSafeInteger(value) && value >= least)) {
-    throw new CliError(`${flag} is '${text}', but must be a whole number of ${least} or more`, EXIT_USAGE);
-  }
-  return value;
 }

@@ -238,6 +238,33 @@ Runs that differ by nothing but their seed are drawn as their mean with a band a
   });
 
 program
+  .command('play')
+  .description('play an environment yourself, with the keyboard, in the browser')
+  .argument('<env>', 'the id of an environment, such as CartPole-v1')
+  .option('--seed <n>', 'seed of the first episode; the next ones have the next numbers')
+  .option('--fps <n>', 'steps a second (default: as is natural for the environment)')
+  .option('--port <n>', 'of the page (default: one that is free)')
+  .action(async (env: string, options: Readonly<Record<string, string>>) => {
+    const { play } = await import('./play.ts');
+    await play(env, options);
+  });
+
+program
+  .command('watch')
+  .description('watch a trained agent in the browser, or make a video of it')
+  .argument('<checkpoint>', 'the directory of a checkpoint, or of a run, which may still be training')
+  .option('--video <file>', 'write a .gif, .webm or .mp4 instead')
+  .option('--episodes <n>', 'how many (default: until Ctrl-C, or 1 with --video)')
+  .option('--seed <n>', 'seed of the first episode; the next ones have the next numbers')
+  .option('--stochastic', 'draw actions instead of taking the likeliest')
+  .option('--fps <n>', 'steps a second (default: as is natural for the environment)')
+  .option('--port <n>', 'of the page (default: one that is free)')
+  .action(async (checkpoint: string, options: Readonly<Record<string, string | boolean>>) => {
+    const { watch } = await import('./watch.ts');
+    await watch(checkpoint, options);
+  });
+
+program
   .command('envs')
   .description('list the environments there are')
   .argument('[pattern]', 'part of an id, * stands for anything')

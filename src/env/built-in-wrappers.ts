@@ -8,6 +8,7 @@ import {
   ClipReward,
   FlattenObservation,
   FrameStackObservation,
+  HumanRendering,
   NormalizeObservation,
   NormalizeReward,
   RecordEpisodeStatistics,
@@ -24,6 +25,7 @@ registerWrapper(ClipAction);
 registerWrapper(ClipReward);
 registerWrapper(FlattenObservation);
 registerWrapper(FrameStackObservation);
+registerWrapper(HumanRendering);
 registerWrapper(NormalizeObservation);
 registerWrapper(NormalizeReward);
 registerWrapper(RecordEpisodeStatistics);

@@ -12,9 +12,9 @@ export interface Finished {
   readonly code: number | null;
 }
 
-/** Starts it; `output` grows as it writes. */
-export function start(words: readonly string[]) {
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+/** Starts it, or another program of TypeScript; `output` grows as it writes. */
+export function start(words: readonly string[], program = 'src/cli/main.ts') {
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', program, ...words], {
     cwd: project,
     env: { ...process.env, DEBUG: '', HF_HUB_OFFLINE: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -21,7 +21,7 @@ const MAX_VELOCITY_2 = 9 * Math.PI;
 
 /** What Acrobot may be made with. */
 export interface AcrobotOptions {
-  /** `rgb_array` draws pictures. Default null. */
+  /** `rgb_array` draws pictures, `human` shows them in the browser. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface AcrobotOptions {
  * Runge-Kutta step.
  */
 export class AcrobotEnv extends DrawnEnv<Float32Array, number, AcrobotPicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 15 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'rgb_array'], renderFps: 15 };
 
   override readonly metadata: EnvMetadata = AcrobotEnv.metadata;
   override readonly renderMode: string | null;
@@ -106,6 +106,7 @@ export class AcrobotEnv extends DrawnEnv<Float32Array, number, AcrobotPicture> {
     this.#velocity1 = Math.fround(random.uniform(low, high));
     this.#velocity2 = Math.fround(random.uniform(low, high));
     this.#started = true;
+    this.showHuman();
     return [this.#observation(), {}];
   }
 
@@ -116,6 +117,7 @@ export class AcrobotEnv extends DrawnEnv<Float32Array, number, AcrobotPicture> {
     if (this.torqueNoiseMax > 0) torque += this.npRandom.uniform(-this.torqueNoiseMax, this.torqueNoiseMax);
     this.#integrate(torque);
     const terminated = -Math.cos(this.#theta1) - Math.cos(this.#theta2 + this.#theta1) > 1;
+    this.showHuman();
     return [this.#observation(), terminated ? 0 : -1, terminated, false, {}];
   }
 

@@ -14,7 +14,7 @@ import { resetBounds } from './reset-bounds.ts';
 export interface CartPoleOptions {
   /** Rewards 0 a step and -1 for the fall, as in the paper, instead of 1 a step. Default false. */
   readonly suttonBartoReward?: boolean | undefined;
-  /** `rgb_array` draws pictures. Default null. */
+  /** `rgb_array` draws pictures, `human` shows them in the browser. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface CartPoleOptions {
  * Problems"; Gymnasium's CartPole-v1, whose seeded episodes it repeats.
  */
 export class CartPoleEnv extends DrawnEnv<Float32Array, number, CartPolePicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 50 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'rgb_array'], renderFps: 50 };
 
   override readonly metadata: EnvMetadata = CartPoleEnv.metadata;
   override readonly renderMode: string | null;
@@ -88,6 +88,7 @@ export class CartPoleEnv extends DrawnEnv<Float32Array, number, CartPolePicture>
     for (let i = 0; i < 4; i++) this.#state[i] = random.uniform(low, high);
     this.#started = true;
     this.#stepsAfterFall = 0;
+    this.showHuman();
     return [new Float32Array(this.#state), {}];
   }
 
@@ -104,6 +105,7 @@ export class CartPoleEnv extends DrawnEnv<Float32Array, number, CartPolePicture>
       if (this.#stepsAfterFall === 1) warn('CartPole: step was called after the pole had fallen; call reset');
       this.#stepsAfterFall++;
     }
+    this.showHuman();
     return [observation, reward, terminated, false, {}];
   }
 }

@@ -30,7 +30,7 @@ const GRAVITY = 0.0025;
  * Source: Moore 1990, "Efficient Memory-based Learning for Robot Control"; Gymnasium's MountainCarContinuous-v0.
  */
 export class MountainCarContinuousEnv extends DrawnEnv<Float32Array, Float32Array, MountainCarPicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 30 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'rgb_array'], renderFps: 30 };
 
   override readonly metadata: EnvMetadata = MountainCarContinuousEnv.metadata;
   override readonly renderMode: string | null;
@@ -83,6 +83,7 @@ export class MountainCarContinuousEnv extends DrawnEnv<Float32Array, Float32Arra
     this.#position = this.npRandom.uniform(low, high);
     this.#velocity = 0;
     this.#started = true;
+    this.showHuman();
     return [Float32Array.of(this.#position, this.#velocity), {}];
   }
 
@@ -104,6 +105,7 @@ export class MountainCarContinuousEnv extends DrawnEnv<Float32Array, Float32Arra
     observation[1] = velocity;
     this.#position = observation[0];
     this.#velocity = observation[1];
+    this.showHuman();
     return [observation, (terminated ? 100 : 0) - push * push * 0.1, terminated, false, {}];
   }
 }

@@ -19,7 +19,7 @@ const GRAVITY = 0.0025;
 export interface MountainCarOptions {
   /** The least velocity with which the goal counts as reached. Default 0. */
   readonly goalVelocity?: number | undefined;
-  /** `rgb_array` draws pictures. Default null. */
+  /** `rgb_array` draws pictures, `human` shows them in the browser. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface MountainCarOptions {
  * Source: Moore 1990, "Efficient Memory-based Learning for Robot Control"; Gymnasium's MountainCar-v0.
  */
 export class MountainCarEnv extends DrawnEnv<Float32Array, number, MountainCarPicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 30 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'rgb_array'], renderFps: 30 };
 
   override readonly metadata: EnvMetadata = MountainCarEnv.metadata;
   override readonly renderMode: string | null;
@@ -90,6 +90,7 @@ export class MountainCarEnv extends DrawnEnv<Float32Array, number, MountainCarPi
     this.#position = this.npRandom.uniform(low, high);
     this.#velocity = 0;
     this.#started = true;
+    this.showHuman();
     return [this.#observation(), {}];
   }
 
@@ -103,6 +104,7 @@ export class MountainCarEnv extends DrawnEnv<Float32Array, number, MountainCarPi
     this.#position = position;
     this.#velocity = velocity;
     const terminated = position >= GOAL_POSITION && velocity >= this.goalVelocity;
+    this.showHuman();
     return [this.#observation(), -1, terminated, false, {}];
   }
 

@@ -19,7 +19,7 @@ const LENGTH = 1;
 export interface PendulumOptions {
   /** Acceleration of gravity, in m/s^2. Default 10. */
   readonly g?: number | undefined;
-  /** `rgb_array` draws pictures. Default null. */
+  /** `rgb_array` draws pictures, `human` shows them in the browser. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface PendulumOptions {
  * Source: Gymnasium's Pendulum-v1.
  */
 export class PendulumEnv extends DrawnEnv<Float32Array, Float32Array, PendulumPicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 30 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'rgb_array'], renderFps: 30 };
 
   override readonly metadata: EnvMetadata = PendulumEnv.metadata;
   override readonly renderMode: string | null;
@@ -92,6 +92,7 @@ export class PendulumEnv extends DrawnEnv<Float32Array, Float32Array, PendulumPi
     this.#thetaDot = this.npRandom.uniform(-speed, speed);
     this.#torque = null;
     this.#started = true;
+    this.showHuman();
     return [this.#observation(), {}];
   }
 
@@ -108,6 +109,7 @@ export class PendulumEnv extends DrawnEnv<Float32Array, Float32Array, PendulumPi
     const acceleration = ((3 * this.g) / (2 * LENGTH)) * Math.sin(theta) + (3 / (MASS * LENGTH * LENGTH)) * torque;
     this.#thetaDot = Math.min(Math.max(thetaDot + acceleration * TIME_STEP, -MAX_SPEED), MAX_SPEED);
     this.#theta = theta + this.#thetaDot * TIME_STEP;
+    this.showHuman();
     return [this.#observation(), -cost, false, false, {}];
   }
 

@@ -51,10 +51,25 @@ let canvas: Canvas | undefined;
 
 function canvasOf(width: number, height: number): Canvas {
   if (canvas?.width === width && canvas.height === height) return canvas;
-  const { createCanvas } = optionalPackage<typeof import('@napi-rs/canvas')>(
-    '@napi-rs/canvas',
-    'Pictures are drawn by',
-  );
-  canvas = createCanvas(width, height);
+  canvas = canvasLibrary().createCanvas(width, height);
   return canvas;
+}
+
+/** A frame as the `data:` address of a PNG. */
+export function frameAddress(frame: Frame): string {
+  const [height, width] = frame.shape;
+  const { createCanvas, ImageData } = canvasLibrary();
+  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let from = 0, to = 0; from < frame.length; from += 3, to += 4) {
+    rgba[to] = frame[from];
+    rgba[to + 1] = frame[from + 1];
+    rgba[to + 2] = frame[from + 2];
+  }
+  const canvas = createCanvas(width, height);
+  canvas.getContext('2d').putImageData(new ImageData(rgba, width, height), 0, 0);
+  return canvas.toDataURL('image/png');
+}
+
+function canvasLibrary(): typeof import('@napi-rs/canvas') {
+  return optionalPackage('@napi-rs/canvas', 'Pictures are drawn by');
 }

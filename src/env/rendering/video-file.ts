@@ -43,7 +43,7 @@ export class VideoFile {
 }
 
 /** The format of a video's file name. Throws a RangeError that lists the formats if it has none. */
-function videoFormatOf(path: string): VideoFormat {
+export function videoFormatOf(path: string): VideoFormat {
   const ending = extname(path).slice(1).toLowerCase();
   if (ending === 'gif' || ending === 'webm' || ending === 'mp4') return ending;
   throw new RangeError(`${path} is no name of a video: it must end in .gif, .webm or .mp4`);

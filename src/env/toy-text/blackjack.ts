@@ -20,7 +20,7 @@ export interface BlackjackOptions {
    * effect. Default false for the class; Blackjack-v1 is registered with true.
    */
   readonly sab?: boolean | undefined;
-  /** `rgb_array` draws pictures. Default null. */
+  /** `rgb_array` draws pictures, `human` shows them in the browser. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -40,7 +40,7 @@ export type BlackjackObservation = [playerSum: number, dealerCard: number, usabl
  * Source: Sutton and Barto, "Reinforcement Learning: An Introduction", Example 5.1; Gymnasium's Blackjack-v1.
  */
 export class BlackjackEnv extends DrawnEnv<BlackjackObservation, number, BlackjackPicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['rgb_array'], renderFps: 4 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'rgb_array'], renderFps: 4 };
 
   override readonly metadata: EnvMetadata = BlackjackEnv.metadata;
   override readonly renderMode: string | null;
@@ -99,6 +99,7 @@ export class BlackjackEnv extends DrawnEnv<BlackjackObservation, number, Blackja
     this.#player = [drawCard(random), drawCard(random)];
     this.#suit = random.integers(0, SUITS.length);
     if (this.#dealer[0] === 10) this.#ten = random.integers(0, TENS.length);
+    this.showHuman();
     return [this.#observation(), {}];
   }
 
@@ -108,9 +109,11 @@ export class BlackjackEnv extends DrawnEnv<BlackjackObservation, number, Blackja
     if (action === 1) {
       this.#player.push(drawCard(this.npRandom));
       const isBust = handSum(this.#player) > 21;
+      this.showHuman();
       return [this.#observation(), isBust ? -1 : 0, isBust, false, {}];
     }
     while (handSum(this.#dealer) < 17) this.#dealer.push(drawCard(this.npRandom));
+    this.showHuman();
     return [this.#observation(), this.#outcome(), true, false, {}];
   }
 

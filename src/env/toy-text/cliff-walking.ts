@@ -22,7 +22,7 @@ const MOVES = [
 export interface CliffWalkingOptions {
   /** Whether a step may go to either side instead, each with probability 1/3. Default false. */
   readonly isSlippery?: boolean | undefined;
-  /** `ansi` draws text, `rgb_array` pictures. Default null. */
+  /** `ansi` draws text, `rgb_array` pictures, `human` shows them in the browser. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface CliffWalkingOptions {
  * Source: Sutton and Barto, "Reinforcement Learning: An Introduction", Example 6.6; Gymnasium's CliffWalking-v1.
  */
 export class CliffWalkingEnv extends TabularEnv<CliffWalkingPicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['ansi', 'rgb_array'], renderFps: 4 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'ansi', 'rgb_array'], renderFps: 4 };
 
   override readonly metadata: EnvMetadata = CliffWalkingEnv.metadata;
   override readonly renderMode: string | null;

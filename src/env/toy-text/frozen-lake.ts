@@ -31,7 +31,7 @@ export interface FrozenLakeOptions {
   readonly successRate?: number | undefined;
   /** The rewards of reaching the goal, a hole, and ice. Default `[1, 0, 0]`. */
   readonly rewardSchedule?: readonly [goal: number, hole: number, frozen: number] | undefined;
-  /** `ansi` draws text, `rgb_array` pictures. Default null. */
+  /** `ansi` draws text, `rgb_array` pictures, `human` shows them in the browser. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface FrozenLakeOptions {
  * Source: Gymnasium's FrozenLake-v1.
  */
 export class FrozenLakeEnv extends TabularEnv<FrozenLakePicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['ansi', 'rgb_array'], renderFps: 4 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'ansi', 'rgb_array'], renderFps: 4 };
 
   override readonly metadata: EnvMetadata = FrozenLakeEnv.metadata;
   override readonly renderMode: string | null;

@@ -71,6 +71,7 @@ export abstract class TabularEnv<Picture = unknown> extends DrawnEnv<number, num
     this.lastAction = null;
     const state = this.#sampleStart();
     this.#state = state;
+    this.showHuman();
     return [state, this.infoOf(state, 1)];
   }
 
@@ -84,6 +85,7 @@ export abstract class TabularEnv<Picture = unknown> extends DrawnEnv<number, num
     const state = this.arrive(this.#state, nextState);
     this.#state = state;
     this.lastAction = action;
+    this.showHuman();
     return [state, reward, terminated, false, this.infoOf(state, probability)];
   }
 

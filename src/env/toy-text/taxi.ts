@@ -44,7 +44,7 @@ export interface TaxiOptions {
   readonly ficklePassenger?: boolean | undefined;
   /** The probability that a fickle passenger changes their mind in an episode. Default 0.3. */
   readonly fickleProbability?: number | undefined;
-  /** `ansi` draws text, `rgb_array` pictures. Default null. */
+  /** `ansi` draws text, `rgb_array` pictures, `human` shows them in the browser. Default null. */
   readonly renderMode?: string | null | undefined;
 }
 
@@ -80,7 +80,7 @@ interface SavedTaxi extends TabularState {
  * Source: Dietterich 2000, "Hierarchical Reinforcement Learning with the MAXQ Value Function Decomposition"; Gymnasium's Taxi-v4.
  */
 export class TaxiEnv extends TabularEnv<TaxiPicture> {
-  static readonly metadata: EnvMetadata = { renderModes: ['ansi', 'rgb_array'], renderFps: 4 };
+  static readonly metadata: EnvMetadata = { renderModes: ['human', 'ansi', 'rgb_array'], renderFps: 4 };
 
   override readonly metadata: EnvMetadata = TaxiEnv.metadata;
   override readonly renderMode: string | null;
@@ -134,16 +134,15 @@ export class TaxiEnv extends TabularEnv<TaxiPicture> {
   }
 
   override reset(options?: ResetOptions): ResetResult<number> {
-    const result = super.reset(options);
     this.#orientation = 0;
+    const result = super.reset(options);
     this.#isFickle = this.ficklePassenger && this.npRandom.random() < this.fickleProbability;
     return result;
   }
 
   override step(action: number): StepResult<number> {
-    const result = super.step(action);
     if (action < MOVES.length) this.#orientation = action;
-    return result;
+    return super.step(action);
   }
 
   protected override arrive(from: number, to: number): number {

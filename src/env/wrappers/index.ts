@@ -1,6 +1,7 @@
 export { AddRenderObservation, type AddRenderObservationOptions } from './add-render-observation.ts';
 export { Autoreset } from './autoreset.ts';
 export { FrameStackObservation, type FrameStackObservationOptions } from './frame-stack-observation.ts';
+export { HumanRendering } from './human-rendering.ts';
 export { NormalizeObservation, type NormalizeObservationOptions } from './normalize-observation.ts';
 export { NormalizeReward, type NormalizeRewardOptions, type NormalizeRewardState } from './normalize-reward.ts';
 export { OrderEnforcing, type OrderEnforcingOptions } from './order-enforcing.ts';

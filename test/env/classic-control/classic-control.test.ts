@@ -74,7 +74,7 @@ test('reset options that are no bounds are refused', () => {
 test('render modes that there are not are refused', () => {
   expect(() => new CartPoleEnv({ renderMode: 'ansi' })).toThrow(UnsupportedMode);
   expect(() => new CartPoleEnv({ renderMode: 'ansi' })).toThrow(
-    "CartPole has no render mode 'ansi'; it has 'rgb_array'",
+    "CartPole has no render mode 'ansi'; it has 'human', 'rgb_array'",
   );
 });
 

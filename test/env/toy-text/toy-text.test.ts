@@ -49,10 +49,10 @@ test.each(tabular)('%s: the probabilities of what an action may lead to sum to 1
 test('render modes that there are not are refused', () => {
   expect(() => new FrozenLakeEnv({ renderMode: 'depth_array' })).toThrow(UnsupportedMode);
   expect(() => new TaxiEnv({ renderMode: 'depth_array' })).toThrow(
-    "Taxi has no render mode 'depth_array'; it has 'ansi', 'rgb_array'",
+    "Taxi has no render mode 'depth_array'; it has 'human', 'ansi', 'rgb_array'",
   );
   expect(() => new BlackjackEnv({ renderMode: 'ansi' })).toThrow(
-    "Blackjack has no render mode 'ansi'; it has 'rgb_array'",
+    "Blackjack has no render mode 'ansi'; it has 'human', 'rgb_array'",
   );
   const env = new CliffWalkingEnv();
   env.reset();
