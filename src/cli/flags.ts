@@ -3,7 +3,7 @@
 import { CliError, EXIT_USAGE } from './cli-error.ts';
 
 /** The whole number that a flag was given. Throws a CliError if it is none, or less than `least`. */
-export function natural(flag: string, text: string | boolean, least: number): number {
+function natural(flag: string, text: string | boolean, least: number): number {
   const value = Number(text);
   if (!(Number.isSafeInteger(value) && value >= least)) {
     throw new CliError(`${flag} is '${text}', but must be a whole number of ${least} or more`, EXIT_USAGE);

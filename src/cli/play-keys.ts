@@ -7,7 +7,7 @@ export interface Controls {
   readonly idle: ((step: number) => unknown) | null;
 }
 
-export interface Control {
+interface Control {
   /** As the browser names it. */
   readonly key: string;
   readonly label: string;

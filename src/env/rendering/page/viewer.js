@@ -99,5 +99,5 @@ document.addEventListener('keydown', (event) => {
 document.addEventListener('keyup', (event) => press(event.key, false));
 // Keys that are let go elsewhere are not heard of.
 addEventListener('blur', () => {
-  for (const key of [...held]) press(key, false);
+  for (const key of held) press(key, false);
 });
