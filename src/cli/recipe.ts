@@ -8,6 +8,9 @@ import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
 import { applyOverrides, isMapping, type Override } from './overrides.ts';
 import { type Recipe, recipeSchema } from './recipe-schema.ts';
 
+/** Mistakes are told by us, and warnings of keys that no recipe has would only add to them. */
+const YAML = { prettyErrors: false, logLevel: 'error' } as const;
+
 /** The recipe of a file, with the command line's `--key value` over it. Throws a CliError that lists all mistakes. */
 export function readRecipe(path: string, overrides: readonly Override[] = []): Recipe {
   return readRecipeOf(recipeSchema, path, overrides);
@@ -31,13 +34,13 @@ export function parseRecipeOf<T>(
   overrides: readonly Override[] = [],
 ): T {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { ...YAML, lineCounter: lines });
   const [problem] = document.errors;
   if (problem !== undefined) {
     const { line, col } = lines.linePos(problem.pos[0]);
     throw new CliError(`${path}:${line}:${col}: not valid YAML: ${problem.message}`);
   }
-  const data = document.toJS() as unknown;
+  const data = valuesOf(document, path);
   if (!isMapping(data)) {
     throw new CliError(
       `${path}: a recipe is a mapping of keys, such as 'env: CartPole-v1', but this is ${shown(data)}`,
@@ -48,6 +51,15 @@ export function parseRecipeOf<T>(
     const line = lineOf(document, lines, keys);
     return line === undefined ? path : `${path}:${line}`;
   });
+}
+
+/** Values, without what a hostile file makes of aliases: names without a value, or one value a million times over. */
+function valuesOf(document: Document, path: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new CliError(`${path}: not a recipe: ${(error as Error).message}`, EXIT_FAILURE, { cause: error });
+  }
 }
 
 /** The recipe that says nothing but the environment, with the command line's `--key value` over it. */
@@ -75,7 +87,8 @@ export type RecipeKind = keyof typeof KINDS;
 
 /** The kind that a file names. Mistakes are left to the reader of that kind. */
 export function kindOfRecipe(path: string): RecipeKind {
-  const data = parseDocument(readText(path)).toJS() as unknown;
+  const document = parseDocument(readText(path), YAML);
+  const data = document.errors.length > 0 ? undefined : valuesOf(document, path);
   return isMapping(data) && data['kind'] !== undefined ? (data['kind'] as RecipeKind) : 'agent';
 }
 

@@ -2,20 +2,20 @@
 // compiler sees nothing of them; this is the one place that says what is there.
 
 import { Tokenizer } from '@huggingface/tokenizers';
-import type { JsonObject, TokenizerJson } from './tokenizer-files.ts';
+import { type JsonObject, TokenizerError, type TokenizerJson } from './tokenizer-files.ts';
 
 /** The tokenizer of the library. */
 export interface Engine {
   /** A token that it does not know has the id undefined, if none stands for unknown ones. */
-  encode(
+  encode: (
     text: string,
     options: { readonly add_special_tokens: boolean },
-  ): { readonly ids: (number | undefined)[]; readonly tokens: readonly string[] };
+  ) => { readonly ids: (number | undefined)[]; readonly tokens: readonly string[] };
   /** Ids must be known, and at least one. */
-  decode(
+  decode: (
     ids: readonly number[],
     options: { readonly skip_special_tokens: boolean; readonly clean_up_tokenization_spaces: boolean },
-  ): string;
+  ) => string;
   token_to_id(token: string): number | undefined;
   id_to_token(id: number): string | undefined;
   /** Splits text into the pieces that the model sees one by one. */
@@ -42,7 +42,23 @@ export function openEngine(
 ): Engine {
   const engine = new Library(json, tokens);
   if (engine.decoder !== null) decodeBytesAsPython(engine.decoder);
+  explainFailures(engine);
   return engine;
+}
+
+/** The library finds out only when it comes to a piece of the tokenizer that something in that is not as it must be. */
+function explainFailures(engine: Engine): void {
+  const [encode, decode] = [engine.encode.bind(engine), engine.decode.bind(engine)];
+  const explained = <T>(what: string, work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      const problem = `tokenizer.json does not let ${what}: ${(error as Error).message}. Something in it is damaged`;
+      throw new TokenizerError(problem, { cause: error });
+    }
+  };
+  engine.encode = (text, options) => explained('a text be encoded', () => encode(text, options));
+  engine.decode = (ids, options) => explained('tokens be decoded', () => decode(ids, options));
 }
 
 /**

@@ -37,6 +37,12 @@ export function buildNetwork(description: NetworkJson, isActor: boolean, seed?: 
     : new MLPCriticNetwork(inputDim, hiddenDim, options);
 }
 
+/** Weights of the matrices of a described network; biases are left out. */
+export function weightCount({ inputDim, hiddenDim, hiddenLayers, outputDim }: NetworkJson): number {
+  if (hiddenLayers === 0) return inputDim * outputDim;
+  return inputDim * hiddenDim + (hiddenLayers - 1) * hiddenDim ** 2 + hiddenDim * outputDim;
+}
+
 function layerSizes(network: Network): Omit<NetworkJson, 'activation'> | null {
   if (!(network instanceof MLPActorNetwork || network instanceof MLPCriticNetwork)) return null;
   const weights = network.layers.layers.map(({ weight }) => weight.shape);

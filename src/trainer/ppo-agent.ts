@@ -3,11 +3,12 @@
 import { Box, type Dtype, type Space } from '../env/index.ts';
 import { mismatch, shown } from '../env/space-mismatch.ts';
 import { RunningMeanStd } from '../env/wrappers/running-mean-std.ts';
+import { uninitialized } from '../nn/index.ts';
 import { defaultRng, type Generator } from '../random/index.ts';
 import { ActorCriticPolicy, type ActionRows, type Network } from '../rl/index.ts';
 import { type Checkpoint, type CheckpointDetails, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { CheckpointError } from './errors.ts';
-import { buildNetwork } from './networks.ts';
+import { buildNetwork, weightCount } from './networks.ts';
 import { spaceFromJson } from './space-json.ts';
 
 /** How to choose. */
@@ -155,7 +156,8 @@ export interface LoadPPOAgentOptions {
  *   fit the given networks
  */
 export function loadPPOAgent(path: string, { actor, critic, seed }: LoadPPOAgentOptions = {}): PPOAgent {
-  const { details, model, moments } = readCheckpoint(path);
+  const checkpoint = readCheckpoint(path);
+  const { details, model, moments } = checkpoint;
   const { normalizers } = details;
   const observationSpace = attempt(path, 'observationSpace', () => spaceFromJson(details.observationSpace));
   const actionSpace = attempt(path, 'actionSpace', () => spaceFromJson(details.actionSpace));
@@ -163,9 +165,9 @@ export function loadPPOAgent(path: string, { actor, critic, seed }: LoadPPOAgent
     return new ActorCriticPolicy({
       observationSpace,
       actionSpace,
-      actor: actor ?? rebuilt(path, details, 'actor'),
+      actor: actor ?? rebuilt(path, checkpoint, 'actor'),
       // Algorithms other than PPO have none.
-      critic: critic ?? ((details.algorithm ?? 'ppo') === 'ppo' ? rebuilt(path, details, 'critic') : undefined),
+      critic: critic ?? ((details.algorithm ?? 'ppo') === 'ppo' ? rebuilt(path, checkpoint, 'critic') : undefined),
     });
   });
   attempt(path, 'model.safetensors', () => policy.loadStateDict(model));
@@ -182,13 +184,25 @@ export function loadPPOAgent(path: string, { actor, critic, seed }: LoadPPOAgent
   });
 }
 
-function rebuilt(path: string, details: CheckpointDetails, which: 'actor' | 'critic'): Network {
+/** The network that a checkpoint describes. Its weights come from the file, which must hold as many: memory is not taken on a word. */
+function rebuilt(path: string, { details, model }: Checkpoint, which: 'actor' | 'critic'): Network {
   const description = details.networks[which];
-  if (description !== null) return buildNetwork(description, which === 'actor');
-  throw new CheckpointError(
-    path,
-    `its ${which} is a network of its own kind, which the checkpoint cannot build: pass { ${which} }, made as for training`,
-  );
+  if (description === null) {
+    throw new CheckpointError(
+      path,
+      `its ${which} is a network of its own kind, which the checkpoint cannot build: pass { ${which} }, made as for training`,
+    );
+  }
+  const described = weightCount(description);
+  let stored = 0;
+  for (const [name, { data }] of model) if (name.startsWith(`${which}.`)) stored += data.length;
+  if (described > stored) {
+    throw new CheckpointError(
+      path,
+      `its ${which} has ${described} weights, but model.safetensors holds ${stored} of it`,
+    );
+  }
+  return uninitialized(() => buildNetwork(description, which === 'actor'));
 }
 
 function restoredNormalizer(

@@ -3,10 +3,9 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { DatasetError } from './dataset-error.ts';
 import { elementLines, lineAt } from './json-lines.ts';
+import { parquetRows } from './parquet.ts';
 import type { DataRecord } from './record.ts';
 
 /** The formats of files. */
@@ -98,23 +97,11 @@ async function* readSeparated(file: string, delimiter: string, onBadRow: OnBadRo
 
 /** Row group after row group. Whole numbers come as numbers if they are exact as such, else as bigint. */
 async function* readParquet(file: string): Rows {
+  let row = 0;
   try {
-    const buffer = await asyncBufferFromFile(file);
-    const metadata = await parquetMetadataAsync(buffer);
-    let rowStart = 0;
-    for (const { num_rows } of metadata.row_groups) {
-      const rowEnd = rowStart + Number(num_rows);
-      const rows: Record<string, unknown>[] = await parquetReadObjects({
-        file: buffer,
-        metadata,
-        rowStart,
-        rowEnd,
-        compressors,
-      });
-      for (const [i, fields] of rows.entries()) {
-        yield { fields: plainNumbers(fields) as Record<string, unknown>, file, position: `row ${rowStart + i + 1}` };
-      }
-      rowStart = rowEnd;
+    for await (const rows of parquetRows(file)) {
+      for (const fields of rows)
+        yield { fields: plainNumbers(fields) as Record<string, unknown>, file, position: `row ${++row}` };
     }
   } catch (error) {
     if (error instanceof DatasetError) throw error;

@@ -122,7 +122,7 @@ function listed(record: DataRecord): Named[] {
 
 /** `sample0`, `sample1`, ... up to the highest there is; none may be missing between them. */
 function numbered(record: DataRecord): Named[] {
-  const numbers = Object.keys(record.fields).flatMap((name) => /^sample(\d+)$/.exec(name)?.[1] ?? []);
+  const numbers = Object.keys(record.fields).flatMap((name) => /^sample(\d{1,3})$/.exec(name)?.[1] ?? []);
   const count = 1 + Math.max(...numbers.map(Number));
   return Array.from({ length: count }, (_, i) => [`sample${i}`, requiredField(record, `sample${i}`)] as const);
 }

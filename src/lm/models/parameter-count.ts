@@ -30,7 +30,7 @@ export function checkSize(config: ModelConfig): void {
  */
 export function checkSizeAgainst(config: ModelConfig, stored: number): void {
   const count = parameterCount(config);
-  if (count <= 4 * stored + 1e7) return;
+  if (count <= 4 * stored + 1e6) return;
   throw new ModelError(
     `config.json describes a model of about ${count.toExponential(1)} parameters, but the files of weights hold ${stored}: ` +
       'one of them is wrong. Fetch both again',

@@ -1,0 +1,1 @@
+export { csv as default } from '../dataset-targets.ts';

@@ -1,0 +1,1 @@
+export { jsonl as default } from '../dataset-targets.ts';
