@@ -19,6 +19,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   plots: ['tracking'],
   trainer: ['plots', 'tracking', 'rl', 'env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
   dashboard: ['trainer', 'plots', 'tracking', 'rl', 'env', 'env/text', 'lm', 'nn', 'runtime', 'tensor', 'random'],
+  // Runs in a browser: of env/ only the drawings, and they must be free of Node.
+  'dashboard/page': ['env', 'dashboard'],
   cli: [
     'dashboard',
     'trainer',
@@ -60,6 +62,7 @@ function importsOf(file: string): Import[] {
 function roomOf(file: string, root: string): string | undefined {
   const parts = relative(root, file).split(sep);
   if (parts[0] === 'env' && parts[1] === 'text') return 'env/text';
+  if (parts[0] === 'dashboard' && parts[1] === 'page') return 'dashboard/page';
   return parts.length > 1 ? parts[0] : undefined;
 }
 
@@ -103,7 +106,7 @@ function circles(graph: ReadonlyMap<string, readonly Import[]>, show: (file: str
 
 const root = resolve(process.argv[2] ?? 'src');
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts'))
+  .filter((name) => /\.tsx?$/.test(name))
   .map((name) => join(root, name))
   .sort();
 const known = new Set(files);

@@ -12,7 +12,7 @@ interface Check {
 }
 
 const CHECKS: readonly Check[] = [
-  { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
+  { name: 'types', command: ['npm', 'run', '--silent', 'types'] },
   { name: 'lint', command: ['npm', 'run', '--silent', 'lint'] },
   { name: 'format', command: ['biome', 'format', '.'] },
   { name: 'unused', command: ['knip'] },

@@ -2,7 +2,7 @@
 // The `gymformer` command. Each subcommand is loaded when it is called, so that help is quick.
 
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
 import type { TrainFlags } from './train.ts';
 
@@ -23,9 +23,10 @@ program
   .option('--resume <run>', 'go on with a run that was interrupted; or from a checkpoint, in a new run')
   .option('--quiet', 'print nothing but errors')
   .option('--json', 'print the result as JSON, and nothing else')
+  .option('--dashboard', 'show the run in a browser while it learns')
   .allowUnknownOption()
   .allowExcessArguments()
-  .usage('[recipe] [--resume <run>] [--quiet] [--json] [--key value ...]')
+  .usage('[recipe] [--resume <run>] [--quiet] [--json] [--dashboard] [--key value ...]')
   .addHelpText(
     'after',
     `
@@ -262,6 +263,18 @@ program
   .action(async (checkpoint: string, options: Readonly<Record<string, string | boolean>>) => {
     const { watch } = await import('./watch.ts');
     await watch(checkpoint, options);
+  });
+
+program
+  .command('dashboard')
+  .description('show runs in a browser: charts, texts, replays, settings; live while they learn')
+  .argument('[folder]', 'where the runs are, at any depth', 'runs')
+  .option('--port <n>', 'where to listen; if it is in use, the next free one (default: 6080)')
+  .option('--host <address>', 'listen to other machines too, with a token in the address (default: 127.0.0.1)')
+  .addOption(new Option('--beside').hideHelp())
+  .action(async (folder: string, options: Readonly<Record<string, string>>) => {
+    const { dashboard } = await import('./dashboard.ts');
+    await dashboard(folder, options);
   });
 
 program

@@ -10,6 +10,7 @@ import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork } from '../rl/index.ts
 import { defaultRunDirectory } from '../tracking/index.ts';
 import { type EvaluationResult, evaluatePolicy, trainAgent, type TrainResult } from '../trainer/index.ts';
 import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from './cli-error.ts';
+import { dashboardBeside, folderOfRun } from './dashboard.ts';
 import { duration, figure, grouped } from './format.ts';
 import { Interrupt } from './interrupt.ts';
 import { ourCommand } from './our-command.ts';
@@ -29,6 +30,8 @@ export interface TrainFlags {
   readonly json?: boolean | undefined;
   /** A run to go on with, or a checkpoint to go on from. */
   readonly resume?: string | undefined;
+  /** Show the run in a browser while it learns. */
+  readonly dashboard?: boolean | undefined;
 }
 
 /**
@@ -42,6 +45,12 @@ export async function train(target: string | undefined, words: readonly string[]
     throw new CliError('Give a recipe, the id of an environment, or --resume <run>', EXIT_USAGE);
   }
   const what = target ?? recipeOfRun(from!.run);
+  if (flags.dashboard === true) {
+    // Where a run goes on is where it is.
+    const where = from === undefined ? words : ['--runDirectory', from.run, ...words];
+    const folder = folderOfRun(isRecipe(what) ? recipePath(what) : null, where);
+    await dashboardBeside(folder, (line) => console.error(line));
+  }
   if (!isRecipe(what)) return trainOnEnv(what, words, flags, from);
   const path = recipePath(what);
   const kind = kindOfRecipe(path);
