@@ -1,7 +1,7 @@
 // What the server and the page say to each other: types alone, which both import.
 
 /** As in tracking/. */
-export type RunStatus = 'running' | 'finished' | 'failed' | 'interrupted';
+type RunStatus = 'running' | 'finished' | 'failed' | 'interrupted';
 
 /** The files of a run that charts are drawn from. */
 export type RowFile = 'metrics' | 'episodes';
@@ -69,7 +69,7 @@ export interface Columns {
 }
 
 /** A file of rows that was asked for, as far as it was read. */
-export interface RunColumns {
+interface RunColumns {
   readonly run: string;
   readonly file: RowFile;
   readonly names: readonly string[];

@@ -10,7 +10,7 @@ const SLICE_BYTES = 2 ** 19;
 const MOST_BUCKETINGS = 256;
 
 /** What stands for a row's number where no column says it. */
-export const ROW_NUMBER = 'row';
+const ROW_NUMBER = 'row';
 
 /** A file of numbers that grows, and its down-sampled curves. */
 export class Curves {

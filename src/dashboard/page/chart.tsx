@@ -9,7 +9,7 @@ import { askSeries, type Series, type SeriesAnswer } from './ask.ts';
 import { type Curve, curveOf, meanCurve } from './curves.ts';
 import { figure } from './format.ts';
 import { onRows } from './live.ts';
-import { plotOptions, seriesPerCurve } from './plot-options.ts';
+import { HEIGHT, plotOptions, seriesPerCurve } from './plot-options.ts';
 import type { Change, Settings } from './settings.ts';
 import type { Theme } from './theme.ts';
 
@@ -94,9 +94,6 @@ export function Chart({ title, file, x, y, runs, settings, change, theme }: Prop
     </figure>
   );
 }
-
-/** In pixels. */
-export const HEIGHT = 190;
 
 interface Question {
   readonly file: RowFile;

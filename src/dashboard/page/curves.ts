@@ -18,7 +18,7 @@ const STEPS = 1000;
  *
  * @param span the width of the chart, in x
  */
-export function smoothed(x: ArrayLike<number>, y: ArrayLike<number>, factor: number, span: number): ArrayLike<number> {
+function smoothed(x: ArrayLike<number>, y: ArrayLike<number>, factor: number, span: number): ArrayLike<number> {
   if (factor === 0 || !(span > 0)) return y;
   const result = new Float64Array(y.length);
   let [sum, weight] = [0, 0];

@@ -1,7 +1,6 @@
 // How charts look: thin lines, faint bands, a cursor that all charts share, and what the curves are worth where it stands.
 
 import type uPlot from 'uplot';
-import { HEIGHT } from './chart.tsx';
 import { figure } from './format.ts';
 import { color } from './theme.ts';
 
@@ -16,6 +15,9 @@ interface Look {
 
 /** A curve is the upper and the lower edge of its band, and its line. */
 export const seriesPerCurve = 3;
+
+/** In pixels. */
+export const HEIGHT = 190;
 
 const FONT = '11px system-ui, sans-serif';
 /** Curves whose values are named at the cursor. */
