@@ -137,8 +137,8 @@ export class Routes {
   #columns(ids: readonly string[]): Columns {
     const of = (run: FoundRun, name: RowFile) => {
       const { file: source, names, rows } = this.#index.curves(run, name);
-      const problem =
-        source.problem ?? (source.skipped > 0 ? `${source.skipped} lines of ${name}.jsonl could not be read` : null);
+      const skipped = source.skipped > 0 ? `${source.skipped} lines of ${name}.jsonl could not be read` : null;
+      const problem = source.problem === null ? skipped : `${name}.jsonl: ${source.problem}`;
       return { run: run.id, file: name, names, rows, read: source.read, problem };
     };
     return { runs: this.#runs(ids).flatMap((run) => [of(run, 'metrics'), of(run, 'episodes')]) };
