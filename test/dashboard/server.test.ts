@@ -237,7 +237,7 @@ describe('what is served', () => {
   });
 
   test('a page that is small', async () => {
-    const files = new Set([...(await loadPage()).values()]);
+    const files = new Set((await loadPage()).values());
     const bytes = [...files].map(({ body }) => gzipSync(body).length).reduce((sum, length) => sum + length);
     expect(bytes).toBeLessThan(150_000);
     expect([...files].every(({ body }) => !/https?:\/\/(?!www\.w3\.org)[a-z]/.test(body.toString()))).toBe(true);
