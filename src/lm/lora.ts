@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
 import { constant, Dropout, Linear, Module, Parameter, SafetensorsFile, writeSafetensorsFile } from '../nn/index.ts';
 import { defaultRng, type Generator } from '../random/index.ts';
@@ -341,9 +342,22 @@ async function readAdapterConfig(folder: string): Promise<z.infer<typeof savedCo
   throw new ModelError(`${path} cannot be used:\n  ${problems.join('\n  ')}`);
 }
 
+/** What matching a pattern with all names may take; one that runs into itself takes years. */
+const PATTERN_MILLISECONDS = 1000;
+
 /** PEFT takes a list of ends of names, 'all-linear', or a regular expression for whole names. */
 function targets(model: PretrainedModel, wanted: readonly string[] | string): readonly string[] | 'all-linear' {
   if (wanted === 'all-linear' || typeof wanted !== 'string') return wanted;
-  const pattern = new RegExp(`^(?:${wanted})$`);
-  return [...places(model)].flatMap(({ path, module }) => (module instanceof Linear && pattern.test(path) ? path : []));
+  const paths = [...places(model)].flatMap(({ path, module }) => (module instanceof Linear ? path : []));
+  try {
+    const pattern = new RegExp(`^(?:${wanted})$`);
+    // The pattern comes from a file. Only a program that is run so can be given up.
+    const matching = 'paths.filter((path) => pattern.test(path))';
+    return [...(runInNewContext(matching, { paths, pattern }, { timeout: PATTERN_MILLISECONDS }) as string[])];
+  } catch (error) {
+    throw new ModelError(
+      `target_modules is the pattern ${JSON.stringify(wanted).slice(0, 200)}, which cannot be used: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
 }
