@@ -8,6 +8,8 @@ export class Column {
   #length = 0;
   #least = Number.POSITIVE_INFINITY;
   #greatest = Number.NEGATIVE_INFINITY;
+  /** Whether numbers were taken away since the extremes were found. */
+  #shrunk = false;
 
   get length(): number {
     return this.#length;
@@ -15,6 +17,7 @@ export class Column {
 
   /** The least and the greatest number; null if all are missing. */
   get extremes(): readonly [number, number] | null {
+    if (this.#shrunk) this.#findExtremes();
     return this.#least <= this.#greatest ? [this.#least, this.#greatest] : null;
   }
 
@@ -39,6 +42,21 @@ export class Column {
   /** Adds missing numbers until there are so many. */
   padTo(length: number): void {
     while (this.#length < length) this.push(Number.NaN);
+  }
+
+  truncate(length: number): void {
+    if (length >= this.#length) return;
+    this.#length = length;
+    this.#shrunk = true;
+  }
+
+  #findExtremes(): void {
+    [this.#least, this.#greatest, this.#shrunk] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, false];
+    for (let i = 0; i < this.#length; i++) {
+      const value = this.#numbers[i]!;
+      if (value < this.#least) this.#least = value;
+      if (value > this.#greatest) this.#greatest = value;
+    }
   }
 
   #grow(capacity: number, wide: boolean): void {
@@ -71,8 +89,29 @@ export class ColumnTable {
     return bytes;
   }
 
+  /** Takes the latest rows away. */
+  truncate(rows: number): void {
+    for (const column of this.#columns.values()) column.truncate(rows);
+    this.#rows = Math.min(this.#rows, rows);
+  }
+
   /** Adds a row. What is no number in it is left out, but true and false are 1 and 0. */
   add(row: Readonly<Record<string, unknown>>): void {
+    this.#put(this.#rows, row);
+    this.#rows++;
+  }
+
+  /**
+   * Puts a row's numbers into the latest row, over those that it has.
+   *
+   * @returns whether any number that was there is another now
+   */
+  merge(row: Readonly<Record<string, unknown>>): boolean {
+    return this.#put(this.#rows - 1, row);
+  }
+
+  #put(index: number, row: Readonly<Record<string, unknown>>): boolean {
+    let changed = false;
     for (const name in row) {
       const value = row[name];
       const number = typeof value === 'boolean' ? Number(value) : value;
@@ -83,10 +122,16 @@ export class ColumnTable {
         column = new Column();
         this.#columns.set(name, column);
       }
-      column.padTo(this.#rows);
+      const before = column.at(index);
+      if (before === number || Math.fround(number) === before) continue;
+      if (column.length > index) {
+        changed = true;
+        column.truncate(index);
+      }
+      column.padTo(index);
       column.push(number);
     }
-    this.#rows++;
+    return changed;
   }
 
   /** The numbers of a name; shorter than the table if the latest rows have none. */

@@ -1,6 +1,7 @@
 // The numbers of a run's metrics.jsonl or episodes.jsonl, as far as charts need them.
 
 import { Bucketing, type Buckets, type Range } from './buckets.ts';
+import type { Row } from '../tracking/index.ts';
 import { ColumnTable } from './columns.ts';
 import { GrowingFile } from './growing-file.ts';
 
@@ -16,19 +17,46 @@ const ROW_NUMBER = 'row';
 export class Curves {
   readonly file: GrowingFile;
   #table = new ColumnTable();
+  /** The update or step of the latest row. */
+  #latest = Number.NEGATIVE_INFINITY;
   /** By what they are of; the latest used last. */
   readonly #bucketings = new Map<string, Bucketing>();
 
   constructor(path: string) {
     this.file = new GrowingFile(path, SLICE_BYTES, {
       take: (rows) => {
-        for (const row of rows) this.#table.add({ ...row, [ROW_NUMBER]: this.#table.rows + 1 });
+        for (const row of rows) this.#take(row);
       },
       restart: () => {
         this.#table = new ColumnTable();
         this.#bucketings.clear();
+        this.#latest = Number.NEGATIVE_INFINITY;
       },
     });
+  }
+
+  /**
+   * A run that was killed goes on from its last checkpoint and writes some updates again: what it wrote last counts, and what it had
+   * written beyond is forgotten. Two rows of the same step that say different things, such as a loss and an evaluation, are one.
+   */
+  #take(row: Row): void {
+    const at = row['update'] ?? row['step'];
+    if (typeof at === 'number' && at <= this.#latest) {
+      const steps = this.#table.column('update') ?? this.#table.column('step');
+      let rows = this.#table.rows;
+      while (rows > 0 && steps!.at(rows - 1) > at) rows--;
+      if (rows < this.#table.rows) {
+        this.#table.truncate(rows);
+        this.#bucketings.clear();
+      }
+      this.#latest = at;
+      if (rows > 0 && steps!.at(rows - 1) === at) {
+        if (this.#table.merge(row)) this.#bucketings.clear();
+        return;
+      }
+    }
+    if (typeof at === 'number') this.#latest = at;
+    this.#table.add({ ...row, [ROW_NUMBER]: this.#table.rows + 1 });
   }
 
   get rows(): number {

@@ -49,7 +49,7 @@ export class GrowingFile {
    * Reads to the end of the file, if it is not being read already.
    *
    * @param onSlice called after each slice that had rows
-   * @returns whether there was anything new
+   * @returns whether there was anything new, be it only that something cannot be read
    */
   update(onSlice: () => void = () => {}): Promise<boolean> {
     this.#reading ??= this.#readOn(onSlice).finally(() => (this.#reading = undefined));
@@ -71,11 +71,11 @@ export class GrowingFile {
         this.#taker.restart();
         this.#skipped = 0;
       }
+      news ||= restarted || rows.length > 0 || skipped > 0 || problem !== this.#problem;
       this.#problem = problem;
       this.#skipped += skipped;
       this.#next = next;
       if (rows.length > 0) this.#taker.take(rows, restarted ? 0 : from);
-      news ||= restarted || rows.length > 0;
       if (complete || problem !== null) return news;
       if (rows.length > 0) onSlice();
       await nextTurn();

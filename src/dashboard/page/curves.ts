@@ -36,9 +36,14 @@ export function curveOf({ x, mean, least, greatest }: Series, factor: number, sp
   return { x, line: smoothed(x, mean, factor, span), low: least, high: greatest };
 }
 
-/** The mean of several runs at every x that any of them has, and as its band a standard deviation to either side. */
+/**
+ * The mean of several runs at every x that any of them has, and as its band a standard deviation to either side. It ends where the first
+ * run ends that got at least half as far as the furthest: what the others do alone would be a jump, not a mean.
+ */
 export function meanCurve(runs: readonly Series[], factor: number, span: number): Curve {
-  const x = Float64Array.from(new Set(runs.flatMap((run) => [...run.x]))).sort();
+  const ends = runs.flatMap((run) => run.x.at(-1) ?? []);
+  const end = Math.min(...ends.filter((last) => last >= Math.max(...ends) / 2));
+  const x = Float64Array.from(new Set(runs.flatMap((run) => Array.from(run.x).filter((value) => value <= end)))).sort();
   const lines = runs.map((run) => interpolated(x, run.x, smoothed(run.x, run.mean, factor, span)));
   const [line, low, high] = [new Float64Array(x.length), new Float64Array(x.length), new Float64Array(x.length)];
   for (let i = 0; i < x.length; i++) {

@@ -132,6 +132,7 @@ function valuesAtCursor(names: Look['names'], time: boolean): uPlot.Plugin {
           ...(rows.length > MOST_NAMED ? [line('values-x', `and ${rows.length - MOST_NAMED} more`)] : []),
         );
         const right = left > plot.over.clientWidth / 2;
+        box.style.maxWidth = `${Math.max(left, plot.over.clientWidth - left) - 12}px`;
         box.style.left = right ? '' : `${left + 12}px`;
         box.style.right = right ? `${plot.over.clientWidth - left + 12}px` : '';
       },

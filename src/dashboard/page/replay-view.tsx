@@ -106,7 +106,9 @@ function Player({ replay }: { replay: Replay }) {
     const begun = performance.now();
     let frame = 0;
     const play = (now: number): void => {
-      const at = Math.min(last, index + Math.floor(((now - begun) / 1000) * drawing.fps * speed));
+      // The first frame's time may lie before the moment at which it was asked for.
+      const seconds = Math.max(0, now - begun) / 1000;
+      const at = Math.min(last, index + Math.floor(seconds * drawing.fps * speed));
       setIndex(at);
       if (at === last) setPlaying(false);
       else frame = requestAnimationFrame(play);
