@@ -136,6 +136,7 @@ type RlOfRun =
   | 'signal'
   | 'runDirectory'
   | 'resume'
+  | 'warn'
   | 'notes';
 
 const rlFields = {
@@ -147,6 +148,7 @@ const rlFields = {
   updateInterval: positiveInteger.optional(),
   groupSize: positiveInteger.optional(),
   saveInterval: positiveInteger.optional(),
+  keepCheckpoints: positiveInteger.nullable().optional(),
   maxTimesteps: positiveInteger.optional(),
   stopAtMeanReturn: number.optional(),
 } satisfies { readonly [K in Exclude<keyof TrainTextOptions, RlOfRun>]-?: z.ZodType<TrainTextOptions[K]> };

@@ -39,7 +39,7 @@ export function takeLock(directory: string): void {
 }
 
 /** @throws Error if a process that is alive holds the lock of a run */
-function checkLock(directory: string): void {
+export function checkLock(directory: string): void {
   const found = readLock(directory);
   if (found === null || !isAlive(found, directory)) return;
   const where = found.host === hostname() ? '' : ` on ${found.host}`;

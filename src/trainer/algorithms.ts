@@ -29,7 +29,11 @@ export type TextAlgorithm = ({ readonly name: 'ppo' } & PPOConfig) | CriticFreeA
 export interface Learner<R extends EpisodeSteps> {
   update(
     rollout: R,
-    options: { readonly progress: number; readonly referenceLogProbs?: Float32Array | undefined },
+    options: {
+      readonly progress: number;
+      readonly referenceLogProbs?: Float32Array | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
   ): Promise<object>;
   stateDict(options?: StateOptions): OptimizerState;
   loadStateDict(state: OptimizerState): void;

@@ -71,6 +71,15 @@ function putInPlace(temporary: string, path: string): void {
   rmSync(previous, { recursive: true, force: true });
 }
 
+/** Removes a directory: it is there as a whole, or its name is free. */
+export function removeDirectory(path: string): void {
+  const temporary = `${path}.tmp-${process.pid}`;
+  rmSync(temporary, { recursive: true, force: true });
+  if (!existsSync(path)) return;
+  renameSync(path, temporary);
+  rmSync(temporary, { recursive: true, force: true });
+}
+
 /**
  * What is left of writing `path` when the machine stopped between two renames: the complete previous directory. Undefined
  * if there is none.
@@ -104,6 +113,11 @@ export function tidyFolder(folder: string): void {
     if (remains.isComplete && !existsSync(place)) renameSync(path, place);
     else rmSync(path, { recursive: true, force: true });
   }
+}
+
+/** Where a complete directory is after {@link tidyFolder}. */
+export function nameAfterTidying(path: string): string {
+  return join(dirname(path), remainsIn(basename(path))?.of ?? basename(path));
 }
 
 /** Writes a file and waits until it is on the disk. */

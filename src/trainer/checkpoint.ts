@@ -2,7 +2,8 @@
 //
 //   model.safetensors      the policy's parameters: actor.*, critic.*, and head.* where the action space has its own
 //   optimizer.safetensors  the optimizer's moments; absent for an agent that is not being trained
-//   trainer.json           all else; see checkpoint-schema.ts
+//   trainer.json           all else that an agent is; see checkpoint-schema.ts
+//   training.json          where its run stood, to go on from there; see agent-training.ts
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +19,7 @@ import { packageVersion } from '../tracking/version.ts';
 const MODEL = 'model.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
 const TRAINER = 'trainer.json';
+const TRAINING = 'training.json';
 
 /** What a checkpoint says besides tensors and what it says of its own files. */
 export type CheckpointDetails = Omit<TrainerState, 'format' | 'formatVersion' | 'gymformer' | 'files'>;
@@ -30,11 +32,20 @@ export interface Checkpoint {
   readonly moments: StateDict | null;
 }
 
+/** A checkpoint that is written. */
+export interface CheckpointToWrite extends Checkpoint {
+  /** The text of training.json, for a run that may go on. */
+  readonly training?: string | undefined;
+}
+
 /** Writes a checkpoint at `path`, over one that is there; that one stays if writing fails. Its directory is created. */
-export function writeCheckpoint(path: string, { details, model, moments }: Checkpoint): void {
+export function writeCheckpoint(path: string, { details, model, moments, training }: CheckpointToWrite): void {
   const files = new Map<string, Uint8Array | string>([[MODEL, writeSafetensors(model)]]);
   if (moments !== null) files.set(OPTIMIZER, writeSafetensors(moments));
-  const sums = [...files].map(([name, content]) => [name, { bytes: content.length, crc32: crc32(content) }] as const);
+  if (training !== undefined) files.set(TRAINING, training);
+  const sums = [...files].map(([name, content]) => {
+    return [name, { bytes: Buffer.byteLength(content), crc32: crc32(content) }] as const;
+  });
   const trainer: TrainerState = {
     format: FORMAT,
     formatVersion: FORMAT_VERSION,

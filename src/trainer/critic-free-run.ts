@@ -3,14 +3,17 @@
 import { Env } from '../env/index.ts';
 import { defaultRng } from '../random/index.ts';
 import { ActorCriticPolicy, type EpisodeRollout } from '../rl/index.ts';
+import { agentTrainingToJson, loadAgent, readAgentTraining } from './agent-training.ts';
 import { klCoefOf } from './algorithms.ts';
 import { type Checkpoint, type CheckpointDetails, writeCheckpoint } from './checkpoint.ts';
 import { makeSingleEnvironments } from './environments.ts';
-import { EpisodeRun } from './episode-run.ts';
+import { EpisodeRun, type EpisodeRunState } from './episode-run.ts';
 import { describeNetwork } from './networks.ts';
 import { PPOAgent } from './ppo-agent.ts';
+import { resumed } from './resume.ts';
 import { randomSeed } from './run.ts';
 import { spaceToJson } from './space-json.ts';
+import type { Plan } from './training-files.ts';
 import type { TrainCriticFreeOptions, TrainCriticFreeResult } from './train-agent.ts';
 
 /** Of networks that are small and begin at random: language models want far less. */
@@ -24,10 +27,13 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
   readonly #options: TrainCriticFreeOptions;
   readonly #agent: PPOAgent;
   readonly #seed: number;
+  readonly #plan: Plan;
   readonly #networks: CheckpointDetails['networks'];
 
   constructor(options: TrainCriticFreeOptions) {
-    const { actor, seed = randomSeed(), saveInterval = 100, callbacks } = options;
+    const { actor, saveInterval = 100, callbacks } = options;
+    const from = resumed(options);
+    const seed = options.seed ?? from.seed ?? randomSeed();
     const { name } = options.algorithm;
     const foreign = ONLY_PPO.find((key) => (options as { readonly [K in typeof key]?: unknown })[key]);
     if (foreign !== undefined)
@@ -40,7 +46,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
     const environments = makeSingleEnvironments({ ...options, numEnvs });
     const { observationSpace, actionSpace } = environments.envs[0]!;
     const policy = new ActorCriticPolicy({ observationSpace, actionSpace, actor });
-    super(options, { environments, policy, algorithm, seed, callbacks, saveInterval });
+    super(options, { environments, policy, algorithm, seed, callbacks, saveInterval, resumed: from });
     this.#options = options;
     this.#seed = seed;
     this.#networks = { actor: describeNetwork(actor), critic: null };
@@ -52,8 +58,23 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
       observationNormalizer: null,
       generator: defaultRng(seed),
     });
-    this.mark();
-    this.open(this.#config());
+    this.#plan = {
+      env: environments.name,
+      envOptions: JSON.stringify(environments.options),
+      algorithm: name,
+      seed,
+      numEnvs,
+      groupSize: this.groupSize,
+      updateInterval: this.episodesPerUpdate,
+      maxTimesteps: options.maxTimesteps ?? null,
+    };
+    if (from.checkpoint !== undefined) {
+      loadAgent(from.checkpoint, policy, this.learner);
+      const { random, ...rest } = readAgentTraining(from.checkpoint, this.#plan);
+      const { actions, seeds, shuffling } = random as EpisodeRunState['random'];
+      this.restore(from.checkpoint, { ...rest, judge: null, random: { actions, seeds, shuffling } });
+    }
+    this.open(() => this.#config());
     if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }
 
@@ -62,11 +83,13 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
   }
 
   protected override async write(path: string): Promise<void> {
-    writeCheckpoint(path, { ...this.#details(), model: this.#agent.policy.stateDict() });
+    const { judge: _judge, ...state } = this.state;
+    const training = agentTrainingToJson({ seed: this.#seed, plan: this.#plan, collector: null, ...state });
+    writeCheckpoint(path, { ...this.#details(), model: this.#agent.policy.stateDict(), training });
   }
 
   protected override howToGoOn(path: string): string {
-    return `loadPPOAgent('${path}') gives the agent, whose policy.actor trainAgent can train on`;
+    return `Go on with trainAgent({ ..., resume: '${path}' }), or load the agent with loadPPOAgent('${path}')`;
   }
 
   #details(): Pick<Checkpoint, 'details' | 'moments'> {
@@ -74,7 +97,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
     const { observationSpace, actionSpace } = this.#agent;
     const { name: algorithm, ...settings } = this.#options.algorithm;
     const { moments, ...optimizer } = this.learner.stateDict();
-    const { actions, shuffling } = this.state!.random;
+    const { actions, shuffling } = this.state.random;
     return {
       moments,
       details: {

@@ -31,6 +31,11 @@ export class EpisodeLog {
     return mean(this.lengths.slice(-WINDOW));
   }
 
+  /** Keeps the first `count` episodes. */
+  forgetAfter(count: number): void {
+    for (const list of [this.returns, this.lengths, this.runningRewards]) list.length = Math.min(list.length, count);
+  }
+
   add({ return: episodeReturn, length }: Pick<Episode, 'return' | 'length'>): void {
     this.runningRewards.push(0.95 * this.runningReward + 0.05 * episodeReturn);
     this.returns.push(episodeReturn);

@@ -6,7 +6,11 @@ import { comparesGroups, type Learner, learnerFor, type TextAlgorithm } from './
 import type { EpisodeEnd, RunCallbacks } from './callbacks.ts';
 import { checkPositiveInteger, type SingleEnvironments } from './environments.ts';
 import { rlhfMetrics } from './rlhf-metrics.ts';
+import { fromJson, toJson } from './plain-data.ts';
+import type { Resumed } from './resume.ts';
 import { Run, type RunOptions } from './run.ts';
+import type { RunState } from './run-state.ts';
+import { snapshotOf } from './snapshot.ts';
 
 /** Options of runs that learn from whole episodes. */
 export interface EpisodeRunOptions extends RunOptions {
@@ -17,12 +21,7 @@ export interface EpisodeRunOptions extends RunOptions {
 }
 
 /** Where such a run stands between two updates; together with weights and moments, all that is needed to go on. */
-export interface EpisodeRunState {
-  readonly steps: number;
-  readonly updates: number;
-  /** Of each episode so far. */
-  readonly returns: number[];
-  readonly lengths: number[];
+export interface EpisodeRunState extends RunState {
   /** REINFORCE's running mean of returns. */
   readonly baseline: number | null;
   /** Of what rewards episodes after they were played, such as a weight that adapts; null if nothing changes. */
@@ -32,6 +31,8 @@ export interface EpisodeRunState {
     readonly seeds: GeneratorState;
     readonly shuffling: GeneratorState;
   };
+  /** What each environment remembers from one episode to the next, as JSON; null for one that cannot say. */
+  readonly environments: readonly unknown[];
 }
 
 /** What callbacks are told of an episode. */
@@ -51,30 +52,34 @@ export interface EpisodeRunParts<R extends EpisodeSteps> {
   readonly seed: number;
   readonly callbacks: EpisodeCallbacks<R> | readonly EpisodeCallbacks<R>[] | undefined;
   readonly saveInterval: number | undefined;
+  readonly resumed: Resumed;
 }
 
 /** A run over whole episodes, set up by the constructor. */
 export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMetrics, EpisodeFacts> {
   protected readonly environments: SingleEnvironments;
+  protected readonly policy: EpisodicPolicy<R>;
   protected readonly learner: Learner<R>;
-  /** Between two updates. */
-  protected state: EpisodeRunState | undefined;
   protected readonly groupSize: number;
   protected readonly episodesPerUpdate: number;
   readonly #collector: EpisodeCollector<R>;
   /** What the reference says of the rollout that is learned from next. */
   #referenceLogProbs: Float32Array | undefined;
+  /** Between two updates. */
+  #marked: Omit<EpisodeRunState, keyof RunState> | undefined;
   readonly #streams: { readonly actions: Generator; readonly seeds: Generator; readonly shuffling: Generator };
 
   constructor(options: EpisodeRunOptions, parts: EpisodeRunParts<R>) {
-    const { environments, policy, algorithm, seed, callbacks, saveInterval } = parts;
-    super(options, { name: environments.name, algorithm: algorithm.name, seed, callbacks, saveInterval });
+    const { environments, policy, algorithm, ...facts } = parts;
+    super(options, { ...facts, name: environments.name, algorithm: algorithm.name });
+    const { seed } = facts;
     const numEnvs = environments.envs.length;
     const most = this.limit.unit === 'episodes' ? this.limit.count : Number.POSITIVE_INFINITY;
     const { updateInterval = Math.min(4 * numEnvs, most), groupSize = comparesGroups(algorithm) ? 8 : 1 } = options;
     checkPositiveInteger('updateInterval', updateInterval);
     checkPositiveInteger('groupSize', groupSize);
     this.environments = environments;
+    this.policy = policy;
     this.groupSize = groupSize;
     this.episodesPerUpdate = groupSize * Math.ceil(updateInterval / groupSize);
     const streams = new SeedSequence(seed).spawn(3).map((sequence) => new Generator(sequence));
@@ -91,22 +96,31 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
 
   protected override mark(): void {
     const { actions, seeds, shuffling } = this.#streams;
-    this.state = {
-      steps: this.steps,
-      updates: this.updates,
-      returns: [...this.log.returns],
-      lengths: [...this.log.lengths],
+    this.#marked = {
       baseline: this.learner.baseline ?? null,
       judge: this.#collector.judgeState ?? null,
       random: { actions: actions.state, seeds: seeds.state, shuffling: shuffling.state },
+      environments: this.environments.envs.map((env) => toJson(env.saveState(), `the state of ${env}`)),
     };
+  }
+
+  /** Between the last two updates. */
+  protected get state(): EpisodeRunState {
+    return { ...this.runState, ...this.#marked! };
+  }
+
+  protected override snapshot(): () => void {
+    return snapshotOf(this.policy, this.learner);
   }
 
   /** Goes on from a state that {@link mark} has kept. */
   protected restore(checkpoint: string, state: EpisodeRunState): void {
-    const { steps, updates, returns, lengths, baseline, judge, random } = state;
-    this.goOnFrom(checkpoint, { steps, updates });
-    returns.forEach((value, i) => this.log.add({ return: value, length: lengths[i]! }));
+    const { baseline, judge, random, environments } = state;
+    this.goOnFrom(checkpoint, state);
+    this.environments.envs.forEach((env, i) => {
+      const saved = fromJson(environments[i] ?? null);
+      if (saved !== null) env.loadState(saved);
+    });
     if (baseline !== null) this.learner.baseline = baseline;
     if (judge !== null) this.#collector.judgeState = judge;
     for (const name of ['actions', 'seeds', 'shuffling'] as const) this.#streams[name].state = random[name];
@@ -116,13 +130,16 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
     const rollout = await this.#collector.collect({
       episodes: this.episodesPerUpdate,
       groupSize: this.groupSize,
+      signal: this.signal,
       onEpisode: (episode) => {
         this.note(episode);
         return !this.stopped;
       },
     });
     this.steps += rollout.rows;
+    this.signal?.throwIfAborted();
     this.#referenceLogProbs = await this.referenceLogProbs(rollout);
+    this.signal?.throwIfAborted();
     this.writeTexts(rollout, this.#referenceLogProbs);
     return rollout;
   }
@@ -130,9 +147,9 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   /** Writes down what a rollout of texts is; nothing for other episodes. */
   protected writeTexts(_rollout: R, _referenceLogProbs: Float32Array | undefined): void {}
 
-  protected override async learn(rollout: R, fraction: number): Promise<UpdateMetrics> {
+  protected override async learn(rollout: R, fraction: number, signal?: AbortSignal): Promise<UpdateMetrics> {
     const referenceLogProbs = this.#referenceLogProbs;
-    const metrics = await this.learner.update(rollout, { progress: fraction, referenceLogProbs });
+    const metrics = await this.learner.update(rollout, { progress: fraction, referenceLogProbs, signal });
     const correct = rollout.episodes.map(({ info }) => info['correct']).filter((c) => typeof c === 'boolean');
     return {
       ...(correct.length > 0 ? { accuracy: correct.filter(Boolean).length / correct.length } : {}),

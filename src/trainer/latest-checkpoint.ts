@@ -78,7 +78,7 @@ function checkpointsIn(runDirectory: string): string[] {
 }
 
 /** Where a run's checkpoints go: as its config.json says, if it does. */
-function savePathOf(runDirectory: string): string {
+export function savePathOf(runDirectory: string): string {
   const own = join(runDirectory, 'checkpoints');
   try {
     const { savePath } = JSON.parse(readFileSync(join(runDirectory, 'config.json'), 'utf8')) as { savePath?: unknown };

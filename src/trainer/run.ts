@@ -1,12 +1,18 @@
 // What all runs of trainAgent have in common: play, learn, write down, until something ends it. If something fails on the way, what
 // was learned is saved before the error is passed on.
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { drawingOf, type Env } from '../env/index.ts';
 import { drawMedia } from '../plots/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { type Episode, NonFiniteError, type Steps } from '../rl/index.ts';
-import { defaultRunDirectory, type MetricsRow, RunDirectory, type Tracker } from '../tracking/index.ts';
+import {
+  defaultRunDirectory,
+  type MetricsRow,
+  RunDirectory,
+  type RowPositions,
+  type Tracker,
+} from '../tracking/index.ts';
 import { fileName } from '../tracking/run-directory.ts';
 import { RunLog } from '../tracking/run-log.ts';
 import {
@@ -16,12 +22,16 @@ import {
   stopReason,
   type TrainProgress,
 } from './callbacks.ts';
+import { nameAfterTidying, tidyFolder } from './atomic-directory.ts';
 import type { CheckpointDetails } from './checkpoint.ts';
 import { checkPositiveInteger } from './environments.ts';
 import { EpisodeLog, WINDOW } from './episode-log.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
+import { KeptCheckpoints } from './kept-checkpoints.ts';
 import type { PPOAgent } from './ppo-agent.ts';
 import { type ReplayRecorder, replayRecorder } from './replay-recorder.ts';
+import type { Resumed } from './resume.ts';
+import type { RunState } from './run-state.ts';
 
 /** Options of every run. */
 export interface RunOptions {
@@ -33,13 +43,22 @@ export interface RunOptions {
   readonly savePath?: string | undefined;
   /** Episodes between lines of progress given to `log`. Default: none. */
   readonly logInterval?: number | undefined;
+  /** The latest checkpoints that stay, beside the one with the best mean return of 100 episodes; null for all. Default 3. */
+  readonly keepCheckpoints?: number | null | undefined;
+  /**
+   * A run's directory, or one of its checkpoints, to go on from: with the same options, to the last bit as if that run had never ended.
+   * `seed` may be left out; limits and an algorithm's settings may be others. Of a directory, the latest checkpoint that is undamaged is
+   * taken (one that never saved any begins again), and its files grow on; a checkpoint goes on in a run of its own, unless `runDirectory`
+   * names the run that it is the latest of.
+   */
+  readonly resume?: string | undefined;
   /** Receives lines of progress. Default `console.log`. */
   readonly log?: ((line: string) => void) | undefined;
   /** Everything drawn in this run comes from it (but the networks' first weights). Default: from the operating system. */
   readonly seed?: number | undefined;
   /** Ends the run when the mean return of the latest 100 episodes reaches this. Default: never. */
   readonly stopAtMeanReturn?: number | undefined;
-  /** Ends the run, with a checkpoint, after the update under way. */
+  /** Ends the run, with a checkpoint, as soon as can be: a rollout or update under way is given up, and made again by a run that goes on. */
   readonly signal?: AbortSignal | undefined;
   /** Where config, metrics, checkpoints and summary go; null for nowhere. Default `runs/<env>-<date>-<seed>`. */
   readonly runDirectory?: string | null | undefined;
@@ -50,6 +69,9 @@ export interface RunOptions {
   /** Anything that shall stand in config.json too, such as the recipe. */
   readonly notes?: Readonly<Record<string, unknown>> | undefined;
 }
+
+/** Updates that take longer, in milliseconds, can be given up, at the price of a copy of weights and moments. */
+const LONG_UPDATE = 1500;
 
 /** What ended a run. */
 export type StoppedBy = 'maxEpisodes' | 'totalSteps' | 'stopAtMeanReturn' | 'callback' | 'signal';
@@ -98,6 +120,12 @@ export interface RunFacts<R, M, E extends EpisodeEnd> {
   readonly callbacks: RunCallbacks<R, M, E> | readonly RunCallbacks<R, M, E>[] | undefined;
   /** Episodes between checkpoints; undefined for a last one only. */
   readonly saveInterval: number | undefined;
+  readonly resumed: Resumed;
+}
+
+/** What holds between two updates. */
+interface Standing extends Pick<RunState, 'steps' | 'updates' | 'seconds'> {
+  readonly episodes: number;
 }
 
 /** A run, set up by the constructor. `R` is what it learns from, `M` what an update tells, `E` what is told of an episode. */
@@ -115,6 +143,14 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   /** Undefined where nothing is recorded. */
   #replays: ReplayRecorder | undefined;
   #savePath = 'models';
+  #kept: KeptCheckpoints | undefined;
+  #standing: Standing = { steps: 0, updates: 0, seconds: 0, episodes: 0 };
+  /** Where the files of rows end with what belongs to the updates so far. */
+  #rows: RowPositions = {};
+  /** The row of an update that could not be written down. */
+  #unwritten: MetricsRow | undefined;
+  /** The state that the run goes on from. */
+  #before: RunState | undefined;
   #started = performance.now();
   /** Steps that were taken before this run went on. */
   #stepsBefore = 0;
@@ -124,6 +160,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   /** Whether weights may have changed since the last checkpoint or the beginning. */
   #learned = false;
   #stop: Stop | undefined;
+  /** In milliseconds. How long the first one takes nobody knows. */
+  #lastUpdate = Number.POSITIVE_INFINITY;
 
   constructor(options: RunOptions, facts: RunFacts<R, M, E>) {
     this.#options = options;
@@ -132,29 +170,46 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.callbacks = Array.isArray(callbacks) ? callbacks : [callbacks as RunCallbacks<R, M, E>];
     this.limit = limitOf(options);
     if (saveInterval !== undefined) checkPositiveInteger('saveInterval', saveInterval);
+    const { keepCheckpoints } = options;
+    if (typeof keepCheckpoints === 'number') checkPositiveInteger('keepCheckpoints', keepCheckpoints);
   }
 
   /** Plays, counts the steps, and tells `note` of each episode. */
   protected abstract collect(): Promise<R>;
-  /** Improves the policy. @param fraction of the run that was over when the rollout began */
-  protected abstract learn(rollout: R, fraction: number): Promise<M>;
+  /**
+   * Improves the policy.
+   *
+   * @param fraction of the run that was over when the rollout began
+   * @param signal gives it up, in the middle: its reason is thrown
+   */
+  protected abstract learn(rollout: R, fraction: number, signal?: AbortSignal): Promise<M>;
   /** What an update's row of metrics.jsonl has besides the counters. */
   protected abstract rowOf(metrics: M, rollout: R): Readonly<Record<string, number>>;
   /** Writes a checkpoint. */
   protected abstract write(path: string): Promise<void>;
   /** How to go on from the checkpoint at `path`, as the end of an error's message. */
   protected abstract howToGoOn(path: string): string;
-  /** Called before each rollout and after each update: a checkpoint that must continue exactly keeps what holds now. */
-  protected mark(): void {}
+  /** Keeps what holds now, between two updates, for a checkpoint that must continue exactly. Weights and moments are kept as they are. */
+  protected abstract mark(): void;
+  /** Keeps weights and moments too, and returns what puts them back. */
+  protected abstract snapshot(): () => void;
   abstract close(): Promise<void>;
 
   /** Creates the run's directory. The last thing that a constructor does, when nothing can be wrong any more. */
-  protected open(config: object): void {
-    const { name, seed } = this.#facts;
-    const { runDirectory = defaultRunDirectory(name, seed), savePath, trackers, warn } = this.#options;
-    const directory = runDirectory === null ? null : RunDirectory.goingOn(runDirectory, this.#checkpoint || undefined);
-    this.#written = new RunLog({ directory, trackers, name, config, warn });
+  protected open(config: () => object): void {
+    this.#mark();
+    const { savePath, keepCheckpoints, trackers, warn } = this.#options;
+    const { name, resumed, seed } = this.#facts;
+    const { continues, runDirectory = defaultRunDirectory(name, seed) } = resumed;
+    const rows = this.#before?.rows ?? {};
+    const directory = runDirectory === null ? null : new RunDirectory(runDirectory, { continues, rows });
     this.#savePath = savePath ?? directory?.checkpoints ?? 'models';
+    if (continues) {
+      tidyFolder(this.#savePath);
+      this.#checkpoint = nameAfterTidying(this.#checkpoint);
+    }
+    this.#kept = new KeptCheckpoints(this.#savePath, keepCheckpoints, continues ? this.#before?.checkpoints : []);
+    this.#written = new RunLog({ directory, trackers, name, config: config(), warn });
   }
 
   /** Begins to record episodes, if the run has a directory and the environment can be drawn. Comes after {@link open}. */
@@ -175,23 +230,46 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     return this.#stop !== undefined;
   }
 
+  /** Ends the run early. */
+  protected get signal(): AbortSignal | undefined {
+    return this.#options.signal;
+  }
+
   /** Goes on from where a checkpoint stood. */
-  protected goOnFrom(checkpoint: string, at: { readonly steps: number; readonly updates: number }): void {
-    this.steps = at.steps;
-    this.updates = at.updates;
-    this.#stepsBefore = at.steps;
+  protected goOnFrom(checkpoint: string, state: RunState): void {
+    const { steps, updates, returns, lengths } = state;
+    this.steps = steps;
+    this.updates = updates;
+    returns.forEach((value, i) => this.log.add({ return: value, length: lengths[i]! }));
+    this.#stepsBefore = steps;
     this.#checkpoint = checkpoint;
+    this.#savedAt = updates;
+    this.#before = state;
+  }
+
+  /** What a checkpoint keeps of every run. */
+  protected get runState(): RunState {
+    const { steps, updates, seconds, episodes } = this.#standing;
+    return {
+      steps,
+      updates,
+      seconds,
+      returns: this.log.returns.slice(0, episodes),
+      lengths: this.log.lengths.slice(0, episodes),
+      rows: this.#rows,
+      checkpoints: this.#kept!.with({ name: basename(this.#nextCheckpoint), score: this.#score }),
+    };
   }
 
   /** @throws TrainingDivergedError or TrainingFailedError, once what was learned is saved */
   protected async run(): Promise<RunResult> {
     this.#started = performance.now();
     try {
-      this.mark();
-      // A run that goes on may have been at its end.
-      if (this.#checkpoint !== '') this.#checkLimits();
+      this.#mark();
+      this.#rows = this.written.directory?.flushRows() ?? {};
+      if (this.#before !== undefined) this.#checkLimits();
       while (this.#stop === undefined) await this.#iterate();
-      await this.#save();
+      if (this.#savedAt !== this.updates) await this.#save();
       await this.#replays?.record(this.log.count);
       this.#writeSummary(this.#stop.by, this.#stop.reason);
     } catch (error) {
@@ -210,25 +288,74 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     const saved = this.#savesDue();
     await this.#call('onRolloutStart', (callbacks) => callbacks.onRolloutStart?.(this.#progress()));
     if (this.#stop !== undefined) return;
-    const rollout = await this.collect();
+    const rollout = await this.#unlessGivenUp(() => this.collect());
+    if (rollout === undefined) return;
     await this.#call('onRolloutEnd', (callbacks) => callbacks.onRolloutEnd?.(this.#progress(), rollout));
     if (this.#stop !== undefined) return;
     await this.#call('onUpdateStart', (callbacks) => callbacks.onUpdateStart?.(this.#progress()));
     if (this.#stop !== undefined) return;
 
     this.#learned = true;
-    const metrics = await this.learn(rollout, fraction);
+    const metrics = await this.#learn(rollout, fraction);
+    if (metrics === undefined) return;
     this.updates++;
-    this.mark();
-    const row = this.#row(this.rowOf(metrics, rollout));
-    this.#metrics.push(row);
-    this.written.append('metrics', row);
+    this.#mark();
+    this.#unwritten = this.#row(this.rowOf(metrics, rollout));
+    this.#writeRow();
     await this.#call('onUpdateEnd', (callbacks) => callbacks.onUpdateEnd?.(this.#progress(), metrics));
 
     await this.#replays?.afterUpdate(this.log.count);
     this.#checkLimits();
     if (this.#savesDue() > saved && this.#stop === undefined) await this.#save();
-    if (this.#options.signal?.aborted) this.#stop ??= { by: 'signal' };
+    if (this.signal?.aborted) this.#stop ??= { by: 'signal' };
+  }
+
+  #mark(): void {
+    const { steps, updates } = this;
+    this.#standing = { steps, updates, seconds: this.#seconds, episodes: this.log.count };
+    this.mark();
+  }
+
+  /** Undefined if the signal came meanwhile: then the run stands where the last update left it. */
+  async #unlessGivenUp<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      this.signal?.throwIfAborted();
+      return await work();
+    } catch (error) {
+      if (!this.signal?.aborted || error !== this.signal.reason) throw error;
+    }
+    this.steps = this.#standing.steps;
+    this.log.forgetAfter(this.#standing.episodes);
+    this.written.directory?.cutRows(this.#rows);
+    this.#stop ??= { by: 'signal' };
+    return undefined;
+  }
+
+  /** A long update can be given up, if what it began with is kept; a short one is finished. */
+  async #learn(rollout: R, fraction: number): Promise<M | undefined> {
+    const began = performance.now();
+    const undo = this.#lastUpdate < LONG_UPDATE ? undefined : this.snapshot();
+    const signal = undo && this.signal;
+    try {
+      const metrics = await this.#unlessGivenUp(() => this.learn(rollout, fraction, signal));
+      if (metrics === undefined) undo?.();
+      return metrics;
+    } catch (error) {
+      undo?.();
+      throw error;
+    } finally {
+      this.#lastUpdate = performance.now() - began;
+    }
+  }
+
+  /** Again, if it could not be written at once. */
+  #writeRow(): void {
+    const row = this.#unwritten;
+    if (row === undefined) return;
+    this.written.append('metrics', row);
+    this.#unwritten = undefined;
+    this.#metrics.push(row);
+    this.#rows = this.written.directory?.flushRows() ?? {};
   }
 
   #savesDue(): number {
@@ -263,19 +390,31 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   }
 
   async #save(): Promise<void> {
-    const { algorithm, name } = this.#facts;
-    const path = join(this.#savePath, `${algorithm}_${fileName(name)}_episode_${this.log.count}`);
+    this.#writeRow();
+    const path = this.#nextCheckpoint;
     await this.write(path);
     this.#checkpoint = path;
     this.#savedAt = this.updates;
+    this.#kept!.add({ name: basename(path), score: this.#score });
     await this.#call('onCheckpoint', (callbacks) => callbacks.onCheckpoint?.(path, this.#progress()));
+  }
+
+  get #nextCheckpoint(): string {
+    const { algorithm, name } = this.#facts;
+    return join(this.#savePath, `${algorithm}_${fileName(name)}_episode_${this.#standing.episodes}`);
+  }
+
+  /** What checkpoints are compared by. */
+  get #score(): number | null {
+    const mean = this.log.meanReturn;
+    return mean !== null && Number.isFinite(mean) ? mean : null;
   }
 
   /** Saves what there is, and says where. A run that has learned nothing has nothing to save: its error is passed on as it is. */
   async #rescued(error: unknown): Promise<unknown> {
     const diverged = error instanceof NonFiniteError;
     let lost: unknown;
-    if (diverged || (this.#learned && this.#savedAt !== this.updates)) {
+    if (this.#learned && this.#savedAt !== this.updates) {
       try {
         await this.#save();
       } catch (reason) {
@@ -329,24 +468,34 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     }
   }
 
-  /** What a checkpoint keeps of the counters. */
+  /** What the description of an agent says of the counters. */
   protected get counters(): NonNullable<CheckpointDetails['counters']> {
+    const { steps, updates, returns, lengths } = this.runState;
     return {
-      steps: this.steps,
-      episodes: this.log.count,
-      updates: this.updates,
-      runningReward: this.log.runningReward,
-      recentReturns: this.log.returns.slice(-WINDOW),
-      recentLengths: this.log.lengths.slice(-WINDOW),
+      steps,
+      episodes: returns.length,
+      updates,
+      runningReward: this.log.runningRewards[returns.length - 1] ?? 0,
+      recentReturns: returns.slice(-WINDOW),
+      recentLengths: lengths.slice(-WINDOW),
     };
   }
 
   /** What config.json says of every run. */
   protected get settings(): object {
-    const { savePath, stopAtMeanReturn, notes } = this.#options;
-    const { seed, saveInterval } = this.#facts;
+    const { savePath, keepCheckpoints, stopAtMeanReturn, notes } = this.#options;
+    const { seed, saveInterval, resumed } = this.#facts;
     const limit = { [this.limit.unit === 'steps' ? 'totalSteps' : 'maxEpisodes']: this.limit.count };
-    return { seed, ...limit, saveInterval, savePath, stopAtMeanReturn, ...notes };
+    return {
+      seed,
+      ...limit,
+      saveInterval,
+      savePath,
+      keepCheckpoints,
+      resume: resumed.checkpoint,
+      stopAtMeanReturn,
+      ...notes,
+    };
   }
 
   /** Ends the run if a callback's answer says so. */
@@ -361,18 +510,23 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   }
 
   #progress(): TrainProgress {
-    const seconds = (performance.now() - this.#started) / 1000;
+    const seconds = this.#seconds;
     return {
       steps: this.steps,
       episodes: this.log.count,
       updates: this.updates,
       fraction: this.#fraction(),
       seconds,
-      stepsPerSecond: seconds > 0 ? (this.steps - this.#stepsBefore) / seconds : 0,
+      stepsPerSecond: perSecond(this.steps - this.#stepsBefore, seconds - (this.#before?.seconds ?? 0)),
       meanReturn: this.log.meanReturn,
       meanLength: this.log.meanLength,
       runningReward: this.log.runningReward,
     };
+  }
+
+  /** Since the run began, without the time in which no process ran it. */
+  get #seconds(): number {
+    return (this.#before?.seconds ?? 0) + (performance.now() - this.#started) / 1000;
   }
 
   #row(metrics: Readonly<Record<string, number>>): MetricsRow {
@@ -389,6 +543,10 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       stepsPerSecond,
     };
   }
+}
+
+function perSecond(steps: number, seconds: number): number {
+  return seconds > 0 ? steps / seconds : 0;
 }
 
 function limitOf({ maxEpisodes, totalSteps }: RunOptions): { unit: 'steps' | 'episodes'; count: number } {

@@ -13,6 +13,7 @@ import type { TokenPolicy } from '../rl/index.ts';
 import { fillDirectory } from './atomic-directory.ts';
 import { generatorState } from './checkpoint-schema.ts';
 import type { EpisodeRunState } from './episode-run.ts';
+import { runStateShape } from './run-state.ts';
 import {
   loadTrained,
   type Plan,
@@ -28,13 +29,11 @@ const count = z.int().min(0);
 const schema = z.strictObject({
   seed: count,
   plan: z.record(z.string(), z.union([z.number(), z.boolean(), z.string(), z.null()])),
-  steps: count,
-  updates: count,
-  returns: z.array(z.number()),
-  lengths: z.array(count),
+  ...runStateShape,
   baseline: z.number().nullable(),
   judge: z.unknown(),
   random: z.strictObject({ actions: generatorState, seeds: generatorState, shuffling: generatorState }),
+  environments: z.array(z.unknown()),
 });
 
 /** Where a run stands, as JSON. */

@@ -15,10 +15,11 @@ import { klCoefOf, type TextAlgorithm } from './algorithms.ts';
 import { makeSingleEnvironments, type SingleEnvironments } from './environments.ts';
 import { completionRows } from './completion-rows.ts';
 import { type EpisodeCallbacks, EpisodeRun, type EpisodeRunOptions } from './episode-run.ts';
+import { resumed } from './resume.ts';
 import { randomSeed, type RunResult } from './run.ts';
 import { loadTextCheckpoint, writeTextCheckpoint } from './text-checkpoint.ts';
 import { TokenTexts } from './token-texts.ts';
-import { type Plan, seedOfCheckpoint } from './training-files.ts';
+import type { Plan } from './training-files.ts';
 
 /** What to call when; any may end the run. */
 export type TextCallbacks = EpisodeCallbacks<TokenRollout>;
@@ -53,11 +54,6 @@ export interface TrainTextOptions extends EpisodeRunOptions {
   readonly reference?: ReferenceModel | undefined;
   /** Called as the run goes on; any may end it. */
   readonly callbacks?: TextCallbacks | readonly TextCallbacks[] | undefined;
-  /**
-   * A checkpoint of an earlier run to go on from: with the same options, to the last bit as if that had never ended. `seed` may be left
-   * out; the limits and the algorithm's settings may be others.
-   */
-  readonly resume?: string | undefined;
 }
 
 /** What a run with a language model came to. After `resume`, returns and lengths are those of both runs, `metrics` of this one. */
@@ -77,9 +73,10 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   readonly #reference: Reference;
 
   constructor(options: TrainTextOptions) {
-    const { actor, critic, temperature, callbacks, saveInterval, resume } = options;
+    const { actor, critic, temperature, callbacks, saveInterval } = options;
+    const from = resumed(options);
     const { numEnvs = typeof options.env === 'object' ? 1 : 32, maxTimesteps } = options;
-    const seed = options.seed ?? (resume === undefined ? randomSeed() : seedOfCheckpoint(resume));
+    const seed = options.seed ?? from.seed ?? randomSeed();
     const algorithm: TextAlgorithm = options.algorithm ?? { name: 'ppo', ...options.ppoConfig };
     if (algorithm.name === 'ppo' && critic === undefined) {
       throw new TypeError('this run has no critic, which PPO needs: give it an LMCriticNetwork, or another algorithm');
@@ -87,7 +84,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     const environments = makeSingleEnvironments({ ...options, numEnvs });
     const numTokens = fitToModel(environments, actor);
     const policy = new TokenPolicy({ actor, critic, temperature, numTokens });
-    super(options, { environments, policy, algorithm, seed, callbacks, saveInterval });
+    super(options, { environments, policy, algorithm, seed, callbacks, saveInterval, resumed: from });
     this.#policy = policy;
     const tokenizer = options.tokenizer ?? tokenizerOf(environments);
     this.#tokenizer = tokenizer instanceof Tokenizer ? tokenizer : undefined;
@@ -106,19 +103,18 @@ export class TextRun extends EpisodeRun<TokenRollout> {
       temperature: policy.temperature,
       maxTimesteps: maxTimesteps ?? null,
     };
-    if (resume !== undefined) {
-      const { plan: _plan, seed: _seed, ...state } = loadTextCheckpoint(resume, this.#trained, this.#plan);
-      this.restore(resume, state);
+    if (from.checkpoint !== undefined) {
+      const { plan: _plan, seed: _seed, ...state } = loadTextCheckpoint(from.checkpoint, this.#trained, this.#plan);
+      this.restore(from.checkpoint, state);
     }
     const { name, ...settings } = algorithm;
-    this.open({
+    this.open(() => ({
       ...this.#plan,
       env: { name: environments.name },
       algorithm: { name, ...settings },
       model: actor.model.config.raw,
-      resume,
       ...this.settings,
-    });
+    }));
   }
 
   async train(): Promise<TrainTextResult> {
@@ -149,7 +145,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
 
   protected override async write(path: string): Promise<void> {
     const { module: policy, optimizer } = this.#trained;
-    const state = { seed: this.#seed, plan: this.#plan, ...this.state! };
+    const state = { seed: this.#seed, plan: this.#plan, ...this.state };
     await writeTextCheckpoint(path, { policy, optimizer, tokenizer: this.#tokenizer, state });
   }
 

@@ -123,13 +123,16 @@ export function readTraining<S extends { readonly plan: Plan }>(
   }
   const { format: _1, formatVersion: _2, gymformer: _3, optimizer: _4, files: _5, ...rest } = Object(data);
   const state = checked(file, format.schema, rest);
-  if (plan === undefined) return state;
-  const changed = Object.keys({ ...plan, ...state.plan }).filter((key) => plan[key] !== state.plan[key]);
-  if (changed.length > 0) {
-    const changes = changed.map((key) => `${key} was ${String(state.plan[key])} and is ${String(plan[key])}`);
-    throw new CheckpointError(path, `it is of another run: ${changes.join(', ')}. Go on with what it was trained with`);
-  }
+  if (plan !== undefined) checkPlan(path, state.plan, plan);
   return state;
+}
+
+/** @throws CheckpointError naming what a run does otherwise than the one that a checkpoint is of */
+export function checkPlan(path: string, before: Plan, now: Plan): void {
+  const changed = Object.keys({ ...now, ...before }).filter((key) => now[key] !== before[key]);
+  if (changed.length === 0) return;
+  const changes = changed.map((key) => `${key} was ${String(before[key])} and is ${String(now[key])}`);
+  throw new CheckpointError(path, `it is of another run: ${changes.join(', ')}. Go on with what it was trained with`);
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   RolloutCollector,
   type StepListener,
 } from '../rl/index.ts';
+import { type AgentTraining, agentTrainingToJson, loadAgent, readAgentTraining } from './agent-training.ts';
 import type { TrainCallbacks } from './callbacks.ts';
 import { type Checkpoint, type CheckpointDetails, writeCheckpoint } from './checkpoint.ts';
 import {
@@ -24,9 +25,13 @@ import {
 } from './environments.ts';
 import { describeNetwork } from './networks.ts';
 import { PPOAgent } from './ppo-agent.ts';
+import { fromJson, toJson } from './plain-data.ts';
+import { resumed } from './resume.ts';
 import { randomSeed, Run } from './run.ts';
+import { snapshotOf } from './snapshot.ts';
 import { spaceToJson } from './space-json.ts';
 import { StepCallbacks } from './step-callbacks.ts';
+import type { Plan } from './training-files.ts';
 import type { TrainAgentOptions, TrainResult } from './train-agent.ts';
 
 /** A run, set up by the constructor. */
@@ -39,16 +44,22 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   readonly #collector: RolloutCollector;
   readonly #seed: number;
   readonly #streams: { readonly actions: Generator; readonly shuffling: Generator };
+  readonly #plan: Plan;
+  /** What holds between two updates. */
+  #marked: Pick<AgentTraining, 'random' | 'collector' | 'environments'> | undefined;
+  #normalizers: CheckpointDetails['normalizers'] = { observation: null, reward: null };
   readonly #networks: CheckpointDetails['networks'];
   readonly #onStep: StepListener | undefined;
 
   constructor(options: TrainAgentOptions) {
-    const { numEnvs = 1, seed = randomSeed(), saveInterval = 100, callbacks, algorithm, ppoConfig } = options;
+    const { numEnvs = 1, saveInterval = 100, callbacks, algorithm, ppoConfig } = options;
+    const from = resumed(options);
+    const seed = options.seed ?? from.seed ?? randomSeed();
     if (options.updateInterval !== undefined) checkPositiveInteger('updateInterval', options.updateInterval);
     const { name: _ppo, ...settings } = algorithm ?? { name: 'ppo', ...ppoConfig };
     const config = resolvePPOConfig(settings, numEnvs);
     const environments = makeEnvironments({ ...options, numEnvs });
-    super(options, { name: environments.name, algorithm: 'ppo', seed, callbacks, saveInterval });
+    super(options, { name: environments.name, algorithm: 'ppo', seed, callbacks, saveInterval, resumed: from });
     this.#options = options;
     this.#seed = seed;
     this.#environments = environments;
@@ -88,7 +99,19 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     this.#networks = { actor: describeNetwork(actor), critic: describeNetwork(critic) };
     this.#onStep = this.#listener();
 
-    this.open(this.#config());
+    this.#plan = {
+      env: environments.name,
+      envOptions: JSON.stringify(environments.options),
+      algorithm: 'ppo',
+      seed,
+      numEnvs,
+      updateInterval: options.updateInterval ?? null,
+      maxTimesteps: options.maxTimesteps ?? null,
+      normalizeObservation: options.normalizeObservation ?? false,
+      normalizeReward: options.normalizeReward ?? false,
+    };
+    if (from.checkpoint !== undefined) this.#restore(from.checkpoint);
+    this.open(() => this.#config());
     if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }
 
@@ -105,7 +128,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     const { updateInterval } = this.#options;
     const howLong =
       updateInterval === undefined ? { steps: this.#ppo.config.rolloutSteps } : { episodes: updateInterval };
-    const rollout = await this.#collector.collect({ ...howLong, onStep: this.#onStep });
+    const rollout = await this.#collector.collect({ ...howLong, onStep: this.#onStep, signal: this.signal });
     if (this.#onStep === undefined) for (const episode of rollout.episodes) this.#noteEpisode(episode);
     for (let row = 0; row < rollout.rows; row++) this.steps += rollout.valid[row]!;
     return rollout;
@@ -118,8 +141,50 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     this.note({ return: raw, length, envIndex, endedAt });
   }
 
-  protected override learn(rollout: Rollout, fraction: number): Promise<PPOMetrics> {
-    return this.#ppo.update(rollout, { progress: fraction });
+  protected override learn(rollout: Rollout, fraction: number, signal?: AbortSignal): Promise<PPOMetrics> {
+    return this.#ppo.update(rollout, { progress: fraction, signal });
+  }
+
+  protected override snapshot(): () => void {
+    return snapshotOf(this.#agent.policy, this.#ppo);
+  }
+
+  protected override mark(): void {
+    const { env, observation, reward } = this.#normalized;
+    const { actions, shuffling } = this.#streams;
+    this.#marked = {
+      random: { actions: actions.state, shuffling: shuffling.state },
+      collector: this.#collector.state ?? null,
+      environments: [toJson(env.saveState(), `the state of ${env}`)],
+    };
+    this.#normalizers = {
+      observation: observation && { epsilon: OBSERVATION_EPSILON, rms: observation.state },
+      reward: reward && reward.state,
+    };
+  }
+
+  #restore(checkpoint: string): void {
+    const training = readAgentTraining(checkpoint, this.#plan);
+    const { normalizers } = loadAgent(checkpoint, this.#agent.policy, this.#ppo);
+    const { env, observation, reward } = this.#normalized;
+    const { actions, shuffling } = this.#streams;
+    if (normalizers.observation !== null) observation!.state = normalizers.observation.rms;
+    if (normalizers.reward !== null) reward!.state = normalizers.reward;
+    actions.state = training.random['actions']!;
+    shuffling.state = training.random['shuffling']!;
+    const saved = fromJson(training.environments[0] ?? null);
+    if (training.collector !== null && saved !== null) {
+      env.loadState(saved);
+      this.#collector.state = training.collector;
+    } else if (training.updates > 0) {
+      this.#collector.restart(this.#seedAfter(training.updates));
+    }
+    this.goOnFrom(checkpoint, training);
+  }
+
+  /** Of the episodes that begin after a checkpoint, where environments cannot say where they stand. */
+  #seedAfter(updates: number): number {
+    return new SeedSequence(this.#seed, { spawnKey: [0, updates] }).generateState(1)[0]!;
   }
 
   protected override rowOf(metrics: PPOMetrics): Readonly<Record<string, number>> {
@@ -127,11 +192,21 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   }
 
   protected override async write(path: string): Promise<void> {
-    writeCheckpoint(path, { ...this.#details(), model: this.#agent.policy.stateDict() });
+    const marked = this.#marked!;
+    const training = agentTrainingToJson({
+      seed: this.#seed,
+      plan: this.#plan,
+      baseline: null,
+      ...this.runState,
+      ...marked,
+    });
+    writeCheckpoint(path, { ...this.#details(), model: this.#agent.policy.stateDict(), training });
+    // So that a run that goes on from here is the same as this one.
+    if (marked.environments[0] === null && this.updates > 0) this.#collector.restart(this.#seedAfter(this.updates));
   }
 
   protected override howToGoOn(path: string): string {
-    return `loadPPOAgent('${path}') gives the agent, whose policy.actor and policy.critic trainAgent can train on`;
+    return `Go on with trainAgent({ ..., resume: '${path}' }), or load the agent with loadPPOAgent('${path}')`;
   }
 
   /** The collector's listener; none if nobody listens to steps or episodes, so that a step costs nothing more. */
@@ -153,7 +228,6 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
 
   #details(): Pick<Checkpoint, 'details' | 'moments'> {
     const { vectorEnv, name, id, options } = this.#environments;
-    const { observation, reward } = this.#normalized;
     const { moments, ...optimizer } = this.#ppo.stateDict();
     return {
       moments,
@@ -170,10 +244,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
           shuffling: this.#streams.shuffling.state,
           environments: environmentStreams(vectorEnv),
         },
-        normalizers: {
-          observation: observation && { epsilon: OBSERVATION_EPSILON, rms: observation.state },
-          reward: reward && reward.state,
-        },
+        normalizers: this.#normalizers,
         optimizer,
       },
     };

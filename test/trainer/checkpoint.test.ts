@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -30,6 +30,11 @@ function editedTrainer(edit: (trainer: Record<string, unknown>) => void): string
   return path;
 }
 
+/** What trainer.json says. */
+function trainerOf(path: string): { readonly files: Readonly<Record<string, unknown>> } {
+  return JSON.parse(readFileSync(join(path, 'trainer.json'), 'utf8')) as { files: Record<string, unknown> };
+}
+
 function failure(work: () => unknown): CheckpointError {
   try {
     work();
@@ -59,6 +64,7 @@ describe('round trip', () => {
       'model.safetensors',
       'optimizer.safetensors',
       'trainer.json',
+      'training.json',
     ]);
     const { tensors } = readSafetensors(readFileSync(join(trained.checkpoint, 'model.safetensors')));
     expect([...tensors.keys()].filter((name) => !/^(actor|critic)\./.test(name))).toEqual([]);
@@ -96,9 +102,15 @@ describe('round trip', () => {
   test('a loaded agent that is saved again is the same checkpoint', () => {
     const path = join(root, 'saved-again');
     loadPPOAgent(trained.checkpoint).save(path);
-    for (const name of readdirSync(trained.checkpoint)) {
+    for (const name of ['model.safetensors', 'optimizer.safetensors']) {
       expect(readFileSync(join(path, name))).toEqual(readFileSync(join(trained.checkpoint, name)));
     }
+    // An agent is all but the run that trained it.
+    const { files, ...trainer } = trainerOf(trained.checkpoint);
+    const { 'training.json': training, ...others } = files;
+    expect(training).toBeDefined();
+    expect(trainerOf(path)).toEqual({ ...trainer, files: others });
+    expect(existsSync(join(path, 'training.json'))).toBe(false);
   });
 
   test('holds what going on with the training needs', () => {

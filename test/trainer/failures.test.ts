@@ -103,12 +103,19 @@ describe('a language model', () => {
     [{ name: 'reinforce', learningRate: 1e-3, lrSchedule: 'linear' }],
   ] as const)('goes on as if it had never stopped: $name', async (algorithm) => {
     const whole = await tinyText(freshPath(), { algorithm });
-    const signal = AbortSignal.abort();
     const callbacks = { onUpdateEnd: ({ updates }: { updates: number }) => updates < 2 };
     const broken = await tinyText(freshPath(), { algorithm, callbacks });
-    const once = await tinyText(freshPath(), { algorithm, signal });
-    expect([broken.updates, once.updates]).toEqual([2, 1]);
-    for (const { checkpoint, updates } of [broken, once]) {
+    const never = await tinyText(freshPath(), { algorithm, signal: AbortSignal.abort() });
+    const controller = new AbortController();
+    // In the middle of the second rollout.
+    const onEpisodeEnd = ({ episode }: { episode: number }) => episode === 11 && controller.abort();
+    const once = await tinyText(freshPath(), {
+      algorithm,
+      callbacks: { onEpisodeEnd: (e) => void onEpisodeEnd(e) },
+      signal: controller.signal,
+    });
+    expect([broken.updates, never.updates, once.updates]).toEqual([2, 0, 1]);
+    for (const { checkpoint, updates } of [broken, never, once]) {
       const { result } = await resumed(checkpoint, { algorithm });
       expect(timeless(result.metrics)).toEqual(timeless(whole.metrics.slice(updates)));
       expect(result.episodeReturns).toEqual(whole.episodeReturns);
