@@ -1,7 +1,7 @@
 // `gymformer train`: from a recipe to a trained agent, with what happens on the screen.
 
 import { existsSync, writeFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { EnvError, findSpec, flatdim, make, registry } from '../env/index.ts';
@@ -95,18 +95,14 @@ async function trainOnEnv(
   flags: TrainFlags,
   from: Resumed | undefined,
 ): Promise<number> {
-  if (from !== undefined) {
-    throw new CliError(
-      `--resume ${from.run}: an agent's run does not go on yet; loadPPOAgent gives the agent to programs`,
-    );
-  }
   const overrides = parseOverrides(words);
   const given = isRecipe(target) ? readRecipe(recipePath(target), overrides) : recipeForEnv(target, overrides);
   const recipe = { ...given, env: knownId(given.env) };
   const seed = recipe.seed ?? new SeedSequence().generateState(1)[0]!;
-  const { runDirectory = defaultRunDirectory(recipe.env, seed), ...repeatable } = recipe;
+  const own = from?.checkpoint === undefined ? from?.run : undefined;
+  const { runDirectory = own ?? defaultRunDirectory(recipe.env, seed), ...repeatable } = recipe;
   // With the seed in it, this recipe is the run.
-  const ranRecipe = join(runDirectory, 'recipe.yaml');
+  const ranRecipe = recipeOfRun(runDirectory);
   const silent = flags.quiet === true || flags.json === true;
   const say = (text: string): void => {
     if (!silent) console.log(text);
@@ -121,9 +117,11 @@ async function trainOnEnv(
   });
   say(`Training on ${recipe.env} for ${grouped(limit.count)} ${limit.unit}, seed ${seed}.`);
   let result: TrainResult;
+  let begun = false;
   try {
     result = await trainAgent({
       ...runOptions(recipe),
+      resume: from?.checkpoint ?? from?.run,
       ...networks,
       [limit.unit === 'steps' ? 'totalSteps' : 'maxEpisodes']: limit.count,
       seed,
@@ -136,8 +134,9 @@ async function trainOnEnv(
         if (!silent) console.error(`warning: ${message}`);
       },
       callbacks: {
-        onRolloutStart: ({ updates }) => {
-          if (updates === 0) writeFileSync(ranRecipe, stringify({ ...repeatable, seed }));
+        onRolloutStart: () => {
+          if (!begun) writeFileSync(ranRecipe, stringify({ ...repeatable, seed }));
+          begun = true;
         },
         onUpdateEnd: (progress) => (silent ? undefined : line.update(agentProgress(progress, limit))),
       },
@@ -150,7 +149,7 @@ async function trainOnEnv(
   say(summary(recipe, result));
   const evaluation = interrupted ? null : await evaluateRun(recipe, result, seed);
   if (evaluation !== null) say(evaluationText(evaluation));
-  say(whereAndNext(result, ranRecipe, interrupted));
+  say(whereAndNext(result, interrupted));
   if (flags.json) console.log(JSON.stringify(resultJson(result, evaluation)));
   return interrupted ? EXIT_INTERRUPTED : 0;
 }
@@ -243,9 +242,9 @@ function evaluationText({ mean, std, returns }: EvaluationResult): string {
   return `Evaluation: mean return ${figure(mean)} ± ${figure(std)} over ${returns.length} new episodes.`;
 }
 
-function whereAndNext({ runDirectory, checkpoint }: TrainResult, ranRecipe: string, interrupted: boolean): string {
+function whereAndNext({ runDirectory, checkpoint }: TrainResult, interrupted: boolean): string {
   const next = [
-    ...(interrupted ? [`Train from the start again:  ${ourCommand()} train ${ranRecipe}`] : []),
+    ...(interrupted ? [`Go on with it:          ${ourCommand()} train --resume ${runDirectory}`] : []),
     `Play episodes with it:  ${ourCommand()} evaluate ${checkpoint}`,
   ];
   return `\nRun directory: ${runDirectory}\nCheckpoint:    ${checkpoint}\n\n${next.join('\n')}`;

@@ -98,12 +98,16 @@ beforeAll(async () => {
 const linesOf = (file: string): readonly string[] =>
   existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
 
-/** Runs until there are some lines of metrics more, then presses Ctrl-C. */
-async function interrupted(words: readonly string[], metrics: string): Promise<Finished> {
+/** Runs until there are some lines of metrics more, then presses Ctrl-C or sends another signal. */
+async function interrupted(
+  words: readonly string[],
+  metrics: string,
+  signal: 'SIGINT' | 'SIGTERM' = 'SIGINT',
+): Promise<Finished> {
   const before = linesOf(metrics).length;
   const { child, finished } = start(words);
   while (linesOf(metrics).length < before + 3 && child.exitCode === null) await pause(5);
-  child.kill('SIGINT');
+  child.kill(signal);
   return finished;
 }
 
@@ -151,6 +155,51 @@ describe.each(KINDS)('$kind', ({ kind, recipe, stages, models }) => {
     const { code, stderr } = await gymformer(['train', '--resume', whole, '--quiet']);
     expect([code, stderr]).toEqual([0, '']);
     expect(linesOf(join(whole, stages.at(-1)!, 'metrics.jsonl'))).toEqual(before);
+  });
+});
+
+describe('agent', () => {
+  const words = ['train', 'CartPole-v1', '--totalSteps', '8192', '--saveInterval', '20', '--seed', '5'];
+  const [whole, broken] = [join(root, 'agent.whole'), join(root, 'agent.broken')];
+  const saved = (run: string): Buffer => {
+    const { checkpoint } = JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')) as { checkpoint: string };
+    return readFileSync(join(checkpoint, 'model.safetensors'));
+  };
+  const timeless = (run: string): unknown[] =>
+    linesOf(join(run, 'metrics.jsonl')).map((line) => ({ ...JSON.parse(line), seconds: 0, stepsPerSecond: 0 }));
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s, then on by --resume: the run without a break', async (signal) => {
+    if (!existsSync(whole)) expect((await gymformer([...words, '--quiet', '--runDirectory', whole])).code).toBe(0);
+    rmSync(broken, { recursive: true, force: true });
+    const { code, stdout } = await interrupted(
+      [...words, '--runDirectory', broken],
+      join(broken, 'metrics.jsonl'),
+      signal,
+    );
+    expect(code).toBe(signal === 'SIGINT' ? 130 : 143);
+    expect(stdout).toContain(`train --resume ${broken}\n`);
+    const on = await gymformer(['train', '--resume', broken, '--quiet']);
+    expect([on.code, on.stderr]).toEqual([0, '']);
+    expect(timeless(broken)).toEqual(timeless(whole));
+    expect(saved(broken).equals(saved(whole))).toBe(true);
+  });
+
+  test('a run that another process writes is refused; the lock of a dead one is not in the way', async () => {
+    const run = join(root, 'agent.locked');
+    const { child, finished } = start([...words, '--totalSteps', '1000000', '--runDirectory', run]);
+    while (linesOf(join(run, 'metrics.jsonl')).length < 1 && child.exitCode === null) await pause(5);
+    const second = await gymformer(['train', '--resume', run, '--quiet']);
+    expect([second.code, second.stderr]).toEqual([
+      1,
+      expect.stringContaining(`process ${child.pid} is writing ${run}`),
+    ]);
+    child.kill('SIGKILL');
+    await finished;
+    expect(existsSync(join(run, 'lock.json'))).toBe(true);
+    const steps = linesOf(join(run, 'metrics.jsonl')).length * 2048;
+    const on = await gymformer(['train', '--resume', run, '--quiet', '--totalSteps', String(steps + 4096)]);
+    expect([on.code, on.stderr]).toEqual([0, '']);
+    expect(existsSync(join(run, 'lock.json'))).toBe(false);
   });
 });
 
