@@ -1,6 +1,6 @@
 // What a checkpoint says of its own files, so that one that was damaged is not taken for a good one.
 
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
@@ -52,7 +52,7 @@ const CHUNK = 4 * 2 ** 20;
 function checksumOf(path: string): Checksums[string] {
   const file = openSync(path, 'r');
   try {
-    const chunk = Buffer.allocUnsafe(CHUNK);
+    const chunk = Buffer.allocUnsafe(Math.max(1, Math.min(fstatSync(file).size, CHUNK)));
     let bytes = 0;
     let sum = 0;
     for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {

@@ -144,7 +144,7 @@ describe('train', () => {
     >;
     expect(stoppedBy).toBe('signal');
     expect(stdout).toContain(`evaluate ${checkpoint}`);
-    expect(stdout).toContain(`train ${join(directory, 'recipe.yaml')}`);
+    expect(stdout).toContain(`train --resume ${directory}`);
     // Nothing of the last update is lost.
     const lines = readFileSync(metrics, 'utf8').trimEnd().split('\n');
     expect(loadPPOAgent(checkpoint!).details.counters!.updates).toBe(lines.length);
