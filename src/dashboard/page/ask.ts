@@ -24,13 +24,16 @@ async function ask(url: string, signal: AbortSignal): Promise<Response> {
   throw new Error(error);
 }
 
+/** Milliseconds. */
+const [FIRST_WAIT, LONGEST_WAIT] = [60, 1000];
+
 export interface Answer<T> {
   /** The latest; undefined before the first. */
   readonly value: T | undefined;
   readonly error: string | null;
 }
 
-/** Asks for JSON, and again at most every second while `again` says that there is more; null for nothing. */
+/** Asks for JSON, and again while `again` says that there is more, soon at first and at most every second in the long run; null for nothing. */
 export function useAnswer<T>(
   url: string | null,
   again: (run: string, file: string) => boolean = () => false,
@@ -44,6 +47,8 @@ export function useAnswer<T>(
     if (url === null) return;
     const stop = new AbortController();
     let waiting = false;
+    // What a server has only begun to read when it is first asked is there a moment later.
+    let wait = FIRST_WAIT;
     const load = async (): Promise<void> => {
       try {
         const value = (await (await ask(url, stop.signal)).json()) as T;
@@ -59,7 +64,8 @@ export function useAnswer<T>(
       setTimeout(() => {
         waiting = false;
         if (!stop.signal.aborted) void load();
-      }, 1000);
+      }, wait);
+      wait = Math.min(LONGEST_WAIT, 2 * wait);
     });
     return () => {
       stop.abort();
