@@ -72,9 +72,7 @@ async function timesWith(
       join(root, last, 'metrics.jsonl'),
       `${JSON.stringify({ update: rows + 1, globalStep: 100 * rows, episodicReturn: 1e7 })}\n`,
     );
-    await alone.waitForFunction(`![undefined, ${JSON.stringify(before)}].includes(${label})`, undefined, {
-      timeout: 60_000,
-    });
+    while (before === String(await alone.evaluate(label))) await alone.waitForTimeout(10);
     return { paint: ready + painted, curve, all, zoom, point: performance.now() - added };
   } finally {
     await browser.close();
