@@ -11,7 +11,7 @@ import { EpisodeRun, type EpisodeRunState } from './episode-run.ts';
 import { describeNetwork } from './networks.ts';
 import { PPOAgent } from './ppo-agent.ts';
 import { resumed } from './resume.ts';
-import { randomSeed } from './run.ts';
+import { randomSeed } from './run-options.ts';
 import { spaceToJson } from './space-json.ts';
 import type { Plan } from './training-files.ts';
 import type { TrainCriticFreeOptions, TrainCriticFreeResult } from './train-agent.ts';

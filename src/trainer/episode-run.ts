@@ -8,7 +8,8 @@ import { checkPositiveInteger, type SingleEnvironments } from './environments.ts
 import { rlhfMetrics } from './rlhf-metrics.ts';
 import { fromJson, toJson } from './plain-data.ts';
 import type { Resumed } from './resume.ts';
-import { Run, type RunOptions } from './run.ts';
+import { Run } from './run.ts';
+import type { RunOptions } from './run-options.ts';
 import type { RunState } from './run-state.ts';
 import { snapshotOf } from './snapshot.ts';
 

@@ -4,15 +4,8 @@
 import { basename, join } from 'node:path';
 import { drawingOf, type Env } from '../env/index.ts';
 import { drawMedia } from '../plots/index.ts';
-import { SeedSequence } from '../random/index.ts';
-import { type Episode, NonFiniteError, type Steps } from '../rl/index.ts';
-import {
-  defaultRunDirectory,
-  type MetricsRow,
-  RunDirectory,
-  type RowPositions,
-  type Tracker,
-} from '../tracking/index.ts';
+import { NonFiniteError, type Steps } from '../rl/index.ts';
+import { defaultRunDirectory, type MetricsRow, RunDirectory, type RowPositions } from '../tracking/index.ts';
 import { fileName } from '../tracking/run-directory.ts';
 import { RunLog } from '../tracking/run-log.ts';
 import {
@@ -30,103 +23,22 @@ import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
 import { KeptCheckpoints } from './kept-checkpoints.ts';
 import type { PPOAgent } from './ppo-agent.ts';
 import { type ReplayRecorder, replayRecorder } from './replay-recorder.ts';
-import type { Resumed } from './resume.ts';
+import {
+  countersOf,
+  type EndedEpisode,
+  limitOf,
+  type RunFacts,
+  type RunOptions,
+  type RunResult,
+  settingsOf,
+  type Standing,
+  type Stop,
+  type StoppedBy,
+} from './run-options.ts';
 import type { RunState } from './run-state.ts';
-
-/** Options of every run. */
-export interface RunOptions {
-  /** Episodes to train for. Default 1000, if `totalSteps` is not given. */
-  readonly maxEpisodes?: number | undefined;
-  /** Steps to train for, all environments together, in place of `maxEpisodes`. Rollouts are finished, so it may be a few more. */
-  readonly totalSteps?: number | undefined;
-  /** Where checkpoints go, as `<algorithm>_<env>_episode_<n>`. Default: `checkpoints/` of the run directory, or `models/` without one. */
-  readonly savePath?: string | undefined;
-  /** Episodes between lines of progress given to `log`. Default: none. */
-  readonly logInterval?: number | undefined;
-  /** The latest checkpoints that stay, beside the one with the best mean return of 100 episodes; null for all. Default 3. */
-  readonly keepCheckpoints?: number | null | undefined;
-  /**
-   * A run's directory, or one of its checkpoints, to go on from: with the same options, to the last bit as if that run had never ended.
-   * `seed` may be left out; limits and an algorithm's settings may be others. Of a directory, the latest checkpoint that is undamaged is
-   * taken (one that never saved any begins again), and its files grow on; a checkpoint goes on in a run of its own, unless `runDirectory`
-   * names the run that it is the latest of.
-   */
-  readonly resume?: string | undefined;
-  /** Receives lines of progress. Default `console.log`. */
-  readonly log?: ((line: string) => void) | undefined;
-  /** Everything drawn in this run comes from it (but the networks' first weights). Default: from the operating system. */
-  readonly seed?: number | undefined;
-  /** Ends the run when the mean return of the latest 100 episodes reaches this. Default: never. */
-  readonly stopAtMeanReturn?: number | undefined;
-  /** Ends the run, with a checkpoint, as soon as can be: a rollout or update under way is given up, and made again by a run that goes on. */
-  readonly signal?: AbortSignal | undefined;
-  /** Where config, metrics, checkpoints and summary go; null for nowhere. Default `runs/<env>-<date>-<seed>`. */
-  readonly runDirectory?: string | null | undefined;
-  /** Told of what is written down, such as a `TensorBoardTracker`; each serves one run. None of them can stop the run. */
-  readonly trackers?: readonly Tracker[] | undefined;
-  /** Receives warnings. Default `console.warn`. */
-  readonly warn?: ((message: string) => void) | undefined;
-  /** Anything that shall stand in config.json too, such as the recipe. */
-  readonly notes?: Readonly<Record<string, unknown>> | undefined;
-}
 
 /** Updates that take longer, in milliseconds, can be given up, at the price of a copy of weights and moments. */
 const LONG_UPDATE = 1500;
-
-/** What ended a run. */
-export type StoppedBy = 'maxEpisodes' | 'totalSteps' | 'stopAtMeanReturn' | 'callback' | 'signal';
-
-/** What every run comes to. */
-export interface RunResult {
-  /** After each episode, in the order in which they ended: 0.95 times the one before (0 at first) plus 0.05 times the return. */
-  readonly runningRewards: readonly number[];
-  /** The sum of each episode's rewards, as the environment gave them. */
-  readonly episodeReturns: readonly number[];
-  /** In steps: tokens, where a language model writes. */
-  readonly episodeLengths: readonly number[];
-  /** One row an update, as in metrics.jsonl. */
-  readonly metrics: readonly MetricsRow[];
-  /** Steps of all environments together. */
-  readonly steps: number;
-  readonly updates: number;
-  readonly seconds: number;
-  readonly seed: number;
-  /** Null if there is none. */
-  readonly runDirectory: string | null;
-  /** The last checkpoint. */
-  readonly checkpoint: string;
-  readonly stoppedBy: StoppedBy;
-  /** What the callback that ended the run said. */
-  readonly stopReason?: string;
-}
-
-/** Why a run ends. */
-interface Stop {
-  readonly by: StoppedBy;
-  readonly reason?: string;
-}
-
-/** An episode as a rollout tells of it; the run counts it. */
-type EndedEpisode<E extends EpisodeEnd> = Omit<E, 'episode' | 'globalStep' | 'runningReward'> &
-  Pick<Episode, 'return' | 'length' | 'endedAt'>;
-
-/** What a run is, besides its options. */
-export interface RunFacts<R, M, E extends EpisodeEnd> {
-  /** Of the environment. */
-  readonly name: string;
-  /** As checkpoints are named. */
-  readonly algorithm: string;
-  readonly seed: number;
-  readonly callbacks: RunCallbacks<R, M, E> | readonly RunCallbacks<R, M, E>[] | undefined;
-  /** Episodes between checkpoints; undefined for a last one only. */
-  readonly saveInterval: number | undefined;
-  readonly resumed: Resumed;
-}
-
-/** What holds between two updates. */
-interface Standing extends Pick<RunState, 'steps' | 'updates' | 'seconds'> {
-  readonly episodes: number;
-}
 
 /** A run, set up by the constructor. `R` is what it learns from, `M` what an update tells, `E` what is told of an episode. */
 export abstract class Run<R extends Steps, M extends object, E extends EpisodeEnd = EpisodeEnd> {
@@ -470,32 +382,12 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   /** What the description of an agent says of the counters. */
   protected get counters(): NonNullable<CheckpointDetails['counters']> {
-    const { steps, updates, returns, lengths } = this.runState;
-    return {
-      steps,
-      episodes: returns.length,
-      updates,
-      runningReward: this.log.runningRewards[returns.length - 1] ?? 0,
-      recentReturns: returns.slice(-WINDOW),
-      recentLengths: lengths.slice(-WINDOW),
-    };
+    return countersOf(this.runState, this.log);
   }
 
   /** What config.json says of every run. */
   protected get settings(): object {
-    const { savePath, keepCheckpoints, stopAtMeanReturn, notes } = this.#options;
-    const { seed, saveInterval, resumed } = this.#facts;
-    const limit = { [this.limit.unit === 'steps' ? 'totalSteps' : 'maxEpisodes']: this.limit.count };
-    return {
-      seed,
-      ...limit,
-      saveInterval,
-      savePath,
-      keepCheckpoints,
-      resume: resumed.checkpoint,
-      stopAtMeanReturn,
-      ...notes,
-    };
+    return settingsOf(this.#options, this.#facts);
   }
 
   /** Ends the run if a callback's answer says so. */
@@ -544,22 +436,6 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     };
   }
 }
-
 function perSecond(steps: number, seconds: number): number {
   return seconds > 0 ? steps / seconds : 0;
-}
-
-function limitOf({ maxEpisodes, totalSteps }: RunOptions): { unit: 'steps' | 'episodes'; count: number } {
-  if (totalSteps !== undefined) {
-    if (maxEpisodes !== undefined)
-      throw new TypeError('give maxEpisodes or totalSteps, not both: only one can end a run');
-    checkPositiveInteger('totalSteps', totalSteps);
-    return { unit: 'steps', count: totalSteps };
-  }
-  checkPositiveInteger('maxEpisodes', maxEpisodes ?? 1000);
-  return { unit: 'episodes', count: maxEpisodes ?? 1000 };
-}
-
-export function randomSeed(): number {
-  return new SeedSequence().generateState(1)[0]!;
 }

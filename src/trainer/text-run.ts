@@ -16,7 +16,7 @@ import { makeSingleEnvironments, type SingleEnvironments } from './environments.
 import { completionRows } from './completion-rows.ts';
 import { type EpisodeCallbacks, EpisodeRun, type EpisodeRunOptions } from './episode-run.ts';
 import { resumed } from './resume.ts';
-import { randomSeed, type RunResult } from './run.ts';
+import { randomSeed, type RunResult } from './run-options.ts';
 import { loadTextCheckpoint, writeTextCheckpoint } from './text-checkpoint.ts';
 import { TokenTexts } from './token-texts.ts';
 import type { Plan } from './training-files.ts';

@@ -7,7 +7,7 @@ import type { StepCallback, TrainCallbacks } from './callbacks.ts';
 import { CriticFreeRun } from './critic-free-run.ts';
 import type { EpisodeCallbacks, EpisodeRunOptions } from './episode-run.ts';
 import type { PPOAgent } from './ppo-agent.ts';
-import type { RunOptions, RunResult } from './run.ts';
+import type { RunOptions, RunResult } from './run-options.ts';
 import { TextRun, type TrainTextOptions, type TrainTextResult } from './text-run.ts';
 import { TrainingRun } from './training-run.ts';
 
