@@ -8,6 +8,7 @@ const schedule = z.enum(['constant', 'linear'], { error: "'constant' or 'linear'
 const orNone = 'a number above 0, or null for none';
 const nullablePositive = z.number({ error: orNone }).positive({ error: orNone }).nullable();
 const orAll = 'a whole number of 1 or more, or -1 for all';
+const onNonFinite = z.enum(['stop', 'skip'], { error: "'stop' or 'skip'" }).optional();
 const batch = z.int({ error: orAll }).refine((size) => size >= 1 || size === -1, { error: orAll });
 
 // A field of PPOConfig that is missing here does not compile, nor does one that PPOConfig has not.
@@ -29,6 +30,7 @@ const ppoFields = {
   maxGradNorm: nullablePositive.optional(),
   targetKl: nullablePositive.optional(),
   adamEpsilon: positive.optional(),
+  onNonFinite,
 } satisfies { readonly [K in keyof PPOConfig]-?: z.ZodType<PPOConfig[K]> };
 
 const criticFree = {
@@ -42,6 +44,7 @@ const criticFree = {
   maxGradNorm: nullablePositive.optional(),
   klCoef: nonNegative.optional(),
   adamEpsilon: positive.optional(),
+  onNonFinite,
 };
 const grpoFields = {
   ...criticFree,

@@ -28,6 +28,7 @@ const shared = {
   maxSteps: positiveInteger.optional(),
   gradientAccumulation: positiveInteger.optional(),
   maxGradNorm: z.number({ error: orNone }).positive({ error: orNone }).nullable().optional(),
+  onNonFinite: z.enum(['stop', 'skip'], { error: "'stop' or 'skip'" }).optional(),
   evalInterval: positiveInteger.optional(),
   saveInterval: positiveInteger.optional(),
   savePath: text.optional(),

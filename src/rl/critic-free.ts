@@ -7,7 +7,7 @@ import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import { batchSizeFor } from './minibatches.ts';
 import type { Policy } from './policy.ts';
 import { type RowTargets, SurrogateOptimizer } from './surrogate.ts';
-import { type MinibatchMeans, UpdateTotals } from './update-totals.ts';
+import { checkNonFinitePolicy, type MinibatchMeans, type NonFinitePolicy, UpdateTotals } from './update-totals.ts';
 
 /** Settings of every critic-free algorithm; each algorithm's page says its defaults. */
 export interface CriticFreeConfig {
@@ -30,6 +30,8 @@ export interface CriticFreeConfig {
   readonly klCoef?: number | undefined;
   /** Default 1e-8. */
   readonly adamEpsilon?: number | undefined;
+  /** What to do with a minibatch whose loss or gradients are not finite. Default `stop`. */
+  readonly onNonFinite?: NonFinitePolicy | undefined;
 }
 
 /** What an update did. */
@@ -74,7 +76,8 @@ export abstract class CriticFree<R extends EpisodeSteps> {
     this.#learningRate = config.learningRate;
     if (!(config.learningRate >= 0))
       throw new RangeError(`learningRate is ${config.learningRate}, but must be 0 or more`);
-    const { entropyCoef = 0, klCoef = 0, maxGradNorm = 1, adamEpsilon = 1e-8 } = config;
+    const { entropyCoef = 0, klCoef = 0, maxGradNorm = 1, adamEpsilon = 1e-8, onNonFinite = 'stop' } = config;
+    checkNonFinitePolicy(onNonFinite);
     this.#optimizer = new SurrogateOptimizer(policy, {
       lrActor: config.learningRate,
       lrCritic: config.learningRate,
@@ -84,6 +87,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
       klCoef,
       maxGradNorm,
       adamEpsilon,
+      onNonFinite,
     });
   }
 
@@ -95,7 +99,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
    *
    * @param referenceLogProbs of the rows, by the reference policy; needed if `klCoef` is not 0
    * @param signal gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update
-   * @throws NonFiniteError if a loss or the gradients' norm is not finite; the weights are still good then.
+   * @throws NonFiniteError if a loss or the gradients' norm is not finite and not to be skipped; the weights are still good then.
    */
   async update(
     rollout: R,

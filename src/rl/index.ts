@@ -5,7 +5,13 @@ export { MLPActorNetwork, MLPCriticNetwork, type MLPNetworkOptions } from './net
 export { ActorCriticPolicy, type ActorCriticPolicyOptions, type Network } from './actor-critic-policy.ts';
 export type { Episode, Evaluation, Layout, Policy, StateValues, Steps } from './policy.ts';
 export { PPO, type PPOConfig, type PPOMetrics, resolvePPOConfig, type ResolvedPPOConfig } from './ppo.ts';
-export { type MinibatchMeans, NonFiniteError } from './update-totals.ts';
+export {
+  checkNonFinitePolicy,
+  type MinibatchMeans,
+  MOST_SKIPS,
+  NonFiniteError,
+  type NonFinitePolicy,
+} from './update-totals.ts';
 export {
   type CollectOptions,
   type Rollout,

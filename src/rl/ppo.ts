@@ -9,7 +9,7 @@ import { batchSizeFor } from './minibatches.ts';
 import type { Policy, Steps } from './policy.ts';
 import type { Rollout } from './rollout.ts';
 import { SurrogateOptimizer } from './surrogate.ts';
-import { explainedVariance, type MinibatchMeans, UpdateTotals } from './update-totals.ts';
+import { explainedVariance, type MinibatchMeans, type NonFinitePolicy, UpdateTotals } from './update-totals.ts';
 
 /** All of it optional. Defaults are CleanRL's unless another source is named. */
 export interface PPOConfig {
@@ -47,6 +47,8 @@ export interface PPOConfig {
   readonly targetKl?: number | null | undefined;
   /** Adam's epsilon (detail 3). Default 1e-5. */
   readonly adamEpsilon?: number | undefined;
+  /** What to do with a minibatch whose loss or gradients are not finite. Default `stop`. */
+  readonly onNonFinite?: NonFinitePolicy | undefined;
 }
 
 /** A config with every field decided. */
@@ -88,6 +90,7 @@ export function resolvePPOConfig(config: PPOConfig, numEnvs: number): ResolvedPP
     maxGradNorm: config.maxGradNorm === undefined ? 0.5 : config.maxGradNorm,
     targetKl: config.targetKl ?? null,
     adamEpsilon: config.adamEpsilon ?? 1e-5,
+    onNonFinite: config.onNonFinite ?? 'stop',
   };
   const unknown = Object.keys(config).filter((key) => !(key in resolved));
   if (unknown.length > 0) {
@@ -131,6 +134,7 @@ const allowed: Readonly<Record<keyof ResolvedPPOConfig, Rule>> = {
   maxGradNorm: positiveOrNull,
   targetKl: positiveOrNull,
   adamEpsilon: positive,
+  onNonFinite: [(x) => x === 'stop' || x === 'skip', "'stop' or 'skip'"],
 };
 
 /** The algorithm: give it rollouts, and it improves the policy. */
@@ -153,7 +157,7 @@ export class PPO<R extends Steps = Rollout> {
    *
    * @param progress how much of the run is over, 0 to 1, for schedules
    * @param signal gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update
-   * @throws NonFiniteError if a loss or the gradients' norm is not finite; the weights are still good then.
+   * @throws NonFiniteError if a loss or the gradients' norm is not finite and not to be skipped; the weights are still good then.
    */
   async update(
     rollout: R,

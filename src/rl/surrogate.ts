@@ -4,7 +4,7 @@ import { Adam, gradientAssignments, type OptimizerState, type Parameter, type St
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import { sameShape, type Tensor, type TensorData, type Typed } from '../tensor/index.ts';
 import type { Evaluation, Layout, Policy, Steps } from './policy.ts';
-import type { UpdateTotals } from './update-totals.ts';
+import { MOST_SKIPS, NonFiniteError, type NonFinitePolicy, type UpdateTotals } from './update-totals.ts';
 
 /** What the objective and its optimizer are told. */
 export interface SurrogateSettings {
@@ -19,6 +19,7 @@ export interface SurrogateSettings {
   readonly klCoef: number;
   readonly maxGradNorm: number | null;
   readonly adamEpsilon: number;
+  readonly onNonFinite: NonFinitePolicy;
 }
 
 /** A minibatch, all `[entries]`: what the policy says of it now, and what was known before. */
@@ -130,6 +131,8 @@ export class SurrogateOptimizer<R extends Steps> {
   readonly #settings: SurrogateSettings;
   readonly #optimizer: Adam;
   readonly #learningRates: readonly number[];
+  /** Steps that were left out since the last that was taken. */
+  #skipped = 0;
   /** One for each part of the objective, which run side by side. */
   readonly #steps: readonly Compiled<Tensor[], StepResults>[];
   readonly #bound: { readonly types: readonly Typed[]; readonly programs: readonly BoundProgram<StepResults>[] }[] = [];
@@ -177,7 +180,7 @@ export class SurrogateOptimizer<R extends Steps> {
     });
   }
 
-  /** One gradient step. @throws NonFiniteError before a bad number reaches the weights */
+  /** One gradient step. @throws NonFiniteError before a bad number reaches the weights, unless the step is to be skipped */
   async step(layout: Layout, targets: RowTargets, options: MinibatchOptions, totals: UpdateTotals): Promise<void> {
     const programs = this.#programsFor(layout);
     const memory = programs[0]!.arguments;
@@ -188,9 +191,22 @@ export class SurrogateOptimizer<R extends Steps> {
     else await allDone(programs.map((program) => program.runAsync()));
     const told = Object.assign({}, ...programs.map(({ results }) => results)) as StepMemory;
     const { valueClip, maxGradNorm } = this.#settings;
-    totals.add({ ...columns, ...told }, options, valueClip);
-    const { gradNorm } = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY });
-    totals.addGradNorm(gradNorm!);
+    try {
+      totals.add({ ...columns, ...told }, options, valueClip);
+      const { gradNorm } = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY });
+      totals.addGradNorm(gradNorm!);
+      this.#skipped = 0;
+    } catch (error) {
+      this.#skip(error);
+      totals.addSkipped();
+    }
+  }
+
+  /** @throws the error, unless it is a bad number that may be passed over */
+  #skip(error: unknown): void {
+    if (!(error instanceof NonFiniteError) || this.#settings.onNonFinite !== 'skip') throw error;
+    if (this.#skipped === MOST_SKIPS) throw new NonFiniteError(error.metric, error.value, this.#skipped);
+    this.#skipped++;
   }
 
   /** Programs of one memory. */

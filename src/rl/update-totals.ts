@@ -1,17 +1,38 @@
 // The numbers an update reports, computed from what its minibatches saw.
 
+/**
+ * What to do with a step whose loss or gradients' norm is NaN or infinite. The weights are left as they are in any case.
+ *
+ * - `stop`: the run saves itself and ends;
+ * - `skip`: the optimizer leaves this step out, and the metric `skippedSteps` counts it; more than {@link MOST_SKIPS} in a row stop all the same.
+ */
+export type NonFinitePolicy = 'stop' | 'skip';
+
+/** Steps that may be skipped in a row: where none is good any more, nothing is learned. */
+export const MOST_SKIPS = 10;
+
+/** @throws RangeError for a policy that there is not */
+export function checkNonFinitePolicy(policy: NonFinitePolicy): void {
+  if (policy === 'stop' || policy === 'skip') return;
+  throw new RangeError(`onNonFinite is ${JSON.stringify(policy)}, but must be 'stop' or 'skip'`);
+}
+
 /** Thrown before a bad number can reach the weights. */
 export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
   /** Which metric it was. */
   readonly metric: string;
+  readonly value: number;
 
-  constructor(metric: string, value: number) {
+  /** @param skipped steps that were left out right before, for the same reason */
+  constructor(metric: string, value: number, skipped = 0) {
     super(
-      `${metric} became ${value}: the weights are those of before this step. Often a learning rate that is too high, ` +
+      `${metric} became ${value}${skipped === 0 ? '' : `, after ${skipped} skipped steps in a row`}: ` +
+        'the weights are those of before this step. Often a learning rate that is too high, ' +
         'rewards or observations that are huge (try normalizeObservation and normalizeReward), or an environment that returns NaN',
     );
     this.metric = metric;
+    this.value = value;
   }
 }
 
@@ -54,6 +75,8 @@ export interface MinibatchMeans {
   readonly valueClipFraction: number;
   /** The global norm of the gradients before they are scaled down. */
   readonly gradNorm: number;
+  /** Minibatches that the optimizer left out, where `onNonFinite` is `skip`; 0 otherwise. */
+  readonly skippedSteps: number;
 }
 
 /** Collects an update's metrics minibatch by minibatch. */
@@ -68,6 +91,8 @@ export class UpdateTotals {
   #ratio = 0;
   #valueClipFraction = 0;
   #gradNorm = 0;
+  #steps = 0;
+  #skipped = 0;
   #epochKl = 0;
   #epochMinibatches = 0;
 
@@ -126,6 +151,12 @@ export class UpdateTotals {
   addGradNorm(gradNorm: number): void {
     requireFinite('gradNorm', gradNorm);
     this.#gradNorm += gradNorm;
+    this.#steps++;
+  }
+
+  /** Counts a minibatch that the optimizer left out. */
+  addSkipped(): void {
+    this.#skipped++;
   }
 
   /** The mean `approxKl` of the minibatches since this was last asked. */
@@ -147,7 +178,8 @@ export class UpdateTotals {
       clipFraction: this.#clipFraction / n,
       ratio: this.#ratio / n,
       valueClipFraction: this.#valueClipFraction / n,
-      gradNorm: this.#gradNorm / n,
+      gradNorm: this.#gradNorm / this.#steps,
+      skippedSteps: this.#skipped,
     };
   }
 }

@@ -1,7 +1,5 @@
 // What goes wrong in training, as errors that say where, what and what to do.
 
-import type { NonFiniteError } from '../rl/index.ts';
-
 /** A checkpoint that cannot be read or does not fit: truncated, foreign, from another network or another version. */
 export class CheckpointError extends Error {
   /** The file or directory at fault. */
@@ -31,7 +29,7 @@ export class TrainingDivergedError extends Error {
   /** The directory of the last good weights. */
   readonly checkpoint: string;
 
-  constructor(cause: NonFiniteError, update: number, rescue: Rescue) {
+  constructor(cause: Error & { readonly metric: string }, update: number, rescue: Rescue) {
     super(`Training diverged in update ${update}: ${cause.message}. ${describe(rescue)}`, { cause });
     this.name = 'TrainingDivergedError';
     this.metric = cause.metric;

@@ -10,6 +10,12 @@ export type ExampleKind = 'sft' | 'reward' | 'dpo';
 const TRAINERS: Readonly<Record<ExampleKind, string>> = { sft: 'trainSft', reward: 'trainReward', dpo: 'trainDpo' };
 
 const count = z.int().min(0);
+/** JSON has no numbers that are not finite: it says null. */
+const loss = z.union([
+  z.number(),
+  z.null().transform(() => Number.NaN),
+  z.custom<number>((x) => typeof x === 'number'),
+]);
 
 const schema = z.strictObject({
   seed: count,
@@ -19,8 +25,8 @@ const schema = z.strictObject({
   /** Tokens read so far. */
   tokens: count,
   /** Of each step so far. */
-  losses: z.array(z.number()),
-  evaluations: z.array(z.object({ step: count, loss: z.number() }).catchall(z.number())),
+  losses: z.array(loss),
+  evaluations: z.array(z.object({ step: count, loss }).catchall(loss)),
   /** What the task needs besides. */
   extra: z.record(z.string(), z.array(z.number())),
 });

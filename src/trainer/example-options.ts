@@ -1,6 +1,7 @@
 // What the trainers that learn from a dataset (trainSft, trainReward, trainDpo) have in common: options, progress, callbacks, results.
 
 import type { MaybePromise } from '../env/index.ts';
+import type { NonFinitePolicy } from '../rl/index.ts';
 import type { CallbackAnswer } from './callbacks.ts';
 import type { MetricsRow, Tracker } from '../tracking/index.ts';
 
@@ -48,6 +49,8 @@ export interface ExampleOptions {
   readonly gradientAccumulation?: number | undefined;
   /** Gradients are scaled down to this global norm; null for none. Default 1. */
   readonly maxGradNorm?: number | null | undefined;
+  /** What to do with a step whose loss or gradients are not finite. Default `stop`. */
+  readonly onNonFinite?: NonFinitePolicy | undefined;
   /** Rows to evaluate on, in the form of the dataset. */
   readonly evalDataset?: string | readonly object[] | undefined;
   /** Steps between evaluations. Default: after each epoch. There is one at the end in any case. */

@@ -5,6 +5,7 @@ import type { PretrainedModel } from '../lm/index.ts';
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule, type StateDict } from '../nn/index.ts';
 import { drawMedia } from '../plots/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
+import { MOST_SKIPS } from '../rl/index.ts';
 import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
 import { RunLog } from '../tracking/run-log.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
@@ -77,8 +78,11 @@ class NotFiniteError extends Error {
   override readonly name = 'NonFiniteError';
   readonly metric: string;
 
-  constructor(metric: string, value: number) {
-    super(`${metric} became ${value}: often a learning rate that is too high (try a tenth of it, and warmupSteps)`);
+  constructor(metric: string, value: number, skipped: number) {
+    super(
+      `${metric} became ${value}${skipped === 0 ? '' : `, after ${skipped} skipped steps in a row`}: ` +
+        'often a learning rate that is too high (try a tenth of it, and warmupSteps)',
+    );
     this.metric = metric;
   }
 }
@@ -110,6 +114,8 @@ export class ExampleRun<Row extends Sized> {
   /** Steps that were taken before this run went on. */
   #stepBefore = 0;
   #stop: Stop | undefined;
+  /** Steps that the optimizer has left out since the last that it took. */
+  #skipped = 0;
 
   constructor(task: ExampleTask<Row>, settings: ExampleSettings, options: ExampleRunOptions) {
     this.#task = task;
@@ -204,13 +210,32 @@ export class ExampleRun<Row extends Sized> {
     if (gradientAccumulation > 1) this.#optimizer.zeroGrad();
     const { metrics, tokens } = await this.#task.learn(rows);
     const learningRate = this.#schedule();
-    if (!Number.isFinite(metrics.loss)) throw new NotFiniteError('loss', metrics.loss);
-    const gradNorm = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY }).gradNorm!;
-    if (!Number.isFinite(gradNorm)) throw new NotFiniteError('gradNorm', gradNorm);
+    let gradNorm = Number.NaN;
+    let skippedSteps = 0;
+    if (Number.isFinite(metrics.loss)) {
+      gradNorm = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY }).gradNorm!;
+    }
+    if (Number.isFinite(gradNorm)) {
+      this.#skipped = 0;
+    } else {
+      this.#skip(metrics.loss, gradNorm);
+      skippedSteps = 1;
+    }
     this.#step++;
     this.#tokens += tokens;
     this.#trainLoss.push(metrics.loss);
-    return { step: this.#step, epoch: this.#step / this.#stepsPerEpoch, ...metrics, learningRate, gradNorm };
+    const epoch = this.#step / this.#stepsPerEpoch;
+    return { step: this.#step, epoch, ...metrics, learningRate, gradNorm, skippedSteps };
+  }
+
+  /** @throws NotFiniteError, unless the optimizer may leave a step out */
+  #skip(loss: number, gradNorm: number): void {
+    if (this.#settings.onNonFinite === 'stop' || this.#skipped === MOST_SKIPS) {
+      throw Number.isFinite(loss)
+        ? new NotFiniteError('gradNorm', gradNorm, this.#skipped)
+        : new NotFiniteError('loss', loss, this.#skipped);
+    }
+    this.#skipped++;
   }
 
   /** Sets the next step's learning rate. */

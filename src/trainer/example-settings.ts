@@ -1,6 +1,7 @@
 // The settings that all trainers on datasets share, checked and filled in.
 
 import { SeedSequence } from '../random/index.ts';
+import { checkNonFinitePolicy, type NonFinitePolicy } from '../rl/index.ts';
 import { checkPositiveInteger } from './environments.ts';
 import { seedOfCheckpoint } from './training-files.ts';
 
@@ -15,6 +16,7 @@ export interface ExampleSettings {
   readonly warmupSteps: number;
   readonly weightDecay: number;
   readonly maxGradNorm: number | null;
+  readonly onNonFinite: NonFinitePolicy;
   readonly maxLength: number;
   readonly testSize: number | undefined;
   readonly evalInterval: number | undefined;
@@ -67,6 +69,7 @@ export function resolveExampleOptions(
     warmupSteps: given.warmupSteps ?? defaults.warmupSteps,
     weightDecay: given.weightDecay ?? defaults.weightDecay,
     maxGradNorm: given.maxGradNorm === undefined ? 1 : given.maxGradNorm,
+    onNonFinite: given.onNonFinite ?? 'stop',
     maxLength,
     testSize: testSize === 0 ? undefined : testSize,
     evalInterval,
@@ -92,6 +95,7 @@ export function resolveExampleOptions(
   if (maxGradNorm !== null && !(maxGradNorm > 0)) {
     throw new RangeError(`maxGradNorm is ${maxGradNorm}, but must be above 0, or null for none`);
   }
+  checkNonFinitePolicy(settings.onNonFinite);
   if (maxLength < 2) throw new RangeError('maxLength is 1, but it takes two tokens for one to be predicted');
   return settings;
 }

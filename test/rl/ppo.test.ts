@@ -74,6 +74,42 @@ describe('bad numbers stop before the weights', () => {
   });
 });
 
+describe('bad numbers that are passed over', () => {
+  const config = { minibatchSize: -1, updateEpochs: 3, lrActor: 0.01, onNonFinite: 'skip' } as const;
+
+  test('leave the weights alone, and are counted', async () => {
+    let reward = Number.NaN;
+    const { collector, ppo, policy } = scripted(config, { reward: () => reward, lengths: [4] });
+    const before = weightsOf(policy);
+    const metrics = await ppo.update(await collector.collect({ steps: 8 }));
+    expect(metrics.skippedSteps).toBe(3);
+    expect(weightsOf(policy)).toEqual(before);
+    expect(ppo.stateDict().stepCount).toBe(0);
+    reward = 1;
+    expect(await ppo.update(await collector.collect({ steps: 8 }))).toMatchObject({ skippedSteps: 0 });
+    expect(weightsOf(policy)).not.toEqual(before);
+  });
+
+  test('of some minibatches: the others are learned from, and the means are theirs', async () => {
+    // One step an episode, so that a bad reward spoils its own row alone.
+    const script = { lengths: [1], reward: (_: number, step: number) => (step === 1 ? Number.NaN : 1) };
+    const one = { ...config, updateEpochs: 1, minibatchSize: 1, normalizeAdvantages: false };
+    const { collector, ppo } = scripted(one, { ...script, lengths: [1, 2] }, 1);
+    const metrics = await ppo.update(await collector.collect({ steps: 12 }));
+    expect(metrics.skippedSteps).toBeGreaterThan(0);
+    expect(ppo.stateDict().stepCount).toBe(12 - metrics.skippedSteps);
+    expect(ppo.stateDict().stepCount).toBeGreaterThan(0);
+    expect([metrics.policyLoss, metrics.gradNorm, metrics.ratio].every(Number.isFinite)).toBe(true);
+  });
+
+  test('stop after ten in a row, whatever rollout they are of', async () => {
+    const { collector, ppo } = scripted(config, { reward: () => Number.NaN });
+    for (let i = 0; i < 3; i++) await ppo.update(await collector.collect({ steps: 4 }));
+    const update = ppo.update(await collector.collect({ steps: 4 }));
+    await expect(update).rejects.toThrow(/became NaN, after 10 skipped steps in a row/);
+  });
+});
+
 describe('epochs and minibatches', () => {
   const stepsFor = async (config: PPOConfig, steps = 10): Promise<number> => {
     const { collector, ppo } = scripted(config, {}, 1);

@@ -335,6 +335,27 @@ describe('what goes wrong', () => {
     for (const { data } of weights.values()) expect(data.every(Number.isFinite)).toBe(true);
   });
 
+  test('onNonFinite skip: a step without a finite loss leaves the weights alone and is counted, also by a run that goes on', async () => {
+    const model = tinyGpt();
+    const bias = model.parameters().find(({ shape }) => shape.length === 1)!;
+    let good = 0;
+    const onStep = ({ steps }: { steps: number }): void => {
+      const { data } = bias.storage;
+      if (steps === 2) [good, data[0]] = [data[0]!, Number.NaN];
+      if (steps === 3) data[0] = good;
+    };
+    const options = { onNonFinite: 'skip', maxSteps: 5, saveInterval: 3 } as const;
+    const folder = fresh();
+    const whole = await tinySft(folder, { ...options, model, callbacks: { onStep } });
+    expect(whole.metrics.map(({ skippedSteps }) => skippedSteps)).toEqual([0, 0, 1, 0, 0]);
+    expect(whole.trainLoss.map(Number.isFinite)).toEqual([true, true, false, true, true]);
+    const resumed = await tinySft(fresh(), { ...options, resume: join(folder, 'sft_step_3') });
+    expect(resumed.trainLoss).toEqual(whole.trainLoss);
+    const error = await tinySft(fresh(), { onNonFinite: 'skip', learningRate: 1e30, maxSteps: 20 }).catch((e) => e);
+    expect(error).toBeInstanceOf(TrainingDivergedError);
+    expect((error as Error).message).toMatch(/in update 12: loss became NaN, after 10 skipped steps in a row/);
+  });
+
   test('a callback that throws: what was learned is saved, and the run that goes on is the one that would have been', async () => {
     const onStep = ({ steps }: { steps: number }): void => {
       if (steps === 3) throw new Error('the tracker is down');
