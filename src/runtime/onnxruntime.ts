@@ -22,6 +22,7 @@ const FUNCTIONS = {
   CreateSessionFromArray: [8, 'void*', ['void*', 'void*', 'size_t', 'void*', 'void*']],
   Run: [9, 'void*', ['void*', 'void*', 'void*', 'void*', 'size_t', 'void*', 'size_t', 'void*']],
   CreateSessionOptions: [10, 'void*', ['void*']],
+  DisableMemPattern: [17, 'void*', ['void*']],
   SetSessionLogSeverityLevel: [22, 'void*', ['void*', 'int']],
   SetSessionGraphOptimizationLevel: [23, 'void*', ['void*', 'int']],
   SetIntraOpNumThreads: [24, 'void*', ['void*', 'int']],
@@ -98,6 +99,9 @@ export class OnnxRuntime implements Engine {
           'MatMulScaleFusion',
         ),
       );
+      // Planning all results of a run as one block makes small programs 6 % faster; large ones it gives nothing but half as much memory
+      // again, up to twice as much.
+      if (options.threads !== 1) this.#check(this.#api.DisableMemPattern(sessionOptions));
       this.#check(this.#api.SetIntraOpNumThreads(sessionOptions, options.threads));
       // A program's threads look for work while it runs; left to themselves they would go on for 20 ms after it, and take the cores from
       // whoever works then.
