@@ -5,7 +5,17 @@ import { type AdditionOptions, type ArithmeticOptions, type CoTEnvOptions, REWAR
 import type { TrainTextOptions } from '../trainer/index.ts';
 import { algorithmSchema } from './algorithm-schema.ts';
 import { aModel, newModelConfig } from './new-model.ts';
-import { flag, fraction, natural, number, positive, positiveInteger, text } from './schema-fields.ts';
+import {
+  envTroubleOptions,
+  flag,
+  fraction,
+  natural,
+  number,
+  positive,
+  positiveInteger,
+  rewardErrors,
+  text,
+} from './schema-fields.ts';
 import { sftOptions } from './sft-schema.ts';
 import { trackingSchema } from './tracking-schema.ts';
 
@@ -82,9 +92,8 @@ const envFields = {
   fewShot: z.array(problemSchema, { error: 'a list of problems with solutions; [] for none' }).optional(),
   reward: z.union([rewardName, z.array(z.tuple([rewardName, number])).min(1)], { error: aReward }).optional(),
   rewardTimeoutMs: positive.optional(),
-  rewardErrors: z
-    .union([z.literal('throw'), z.strictObject({ fallback: number })], { error: "'throw', or { fallback: a number }" })
-    .optional(),
+  rewardRetries: natural.optional(),
+  rewardErrors: rewardErrors.optional(),
 } satisfies { readonly [K in Exclude<keyof CoTEnvOptions, CoTEnvOfRun>]-?: z.ZodType<CoTEnvOptions[K]> };
 
 /** What a recipe of this kind settles by its other parts. */
@@ -151,6 +160,8 @@ const rlFields = {
   keepCheckpoints: positiveInteger.nullable().optional(),
   maxTimesteps: positiveInteger.optional(),
   stopAtMeanReturn: number.optional(),
+  maxKl: positive.optional(),
+  ...envTroubleOptions,
 } satisfies { readonly [K in Exclude<keyof TrainTextOptions, RlOfRun>]-?: z.ZodType<TrainTextOptions[K]> };
 
 const rlSchema = z

@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { ppoSchema } from './algorithm-schema.ts';
-import { flag, natural, number, positiveInteger, text } from './schema-fields.ts';
+import { envTroubleOptions, flag, natural, number, positiveInteger, text } from './schema-fields.ts';
 import { trackingSchema } from './tracking-schema.ts';
 
 const networkSchema = z.strictObject(
@@ -59,6 +59,8 @@ export const recipeSchema = z
       normalizeReward: flag.optional(),
       /** Stops as soon as the mean return of the latest 100 episodes reaches this. */
       stopAtMeanReturn: number.optional(),
+      /** What to do when the environment fails. */
+      ...envTroubleOptions,
       evaluation: evaluationSchema.optional(),
       /** Where else the run is shown. */
       tracking: trackingSchema.optional(),

@@ -7,7 +7,17 @@ import { datasetSources, preferenceOptions } from './dataset-schema.ts';
 import { dpoOptions } from './dpo-schema.ts';
 import { aModel, newModelConfig } from './new-model.ts';
 import { rewardOptions } from './reward-schema.ts';
-import { flag, fraction, natural, nonNegative, number, positive, positiveInteger, text } from './schema-fields.ts';
+import {
+  flag,
+  fraction,
+  natural,
+  nonNegative,
+  number,
+  positive,
+  positiveInteger,
+  rewardErrors,
+  text,
+} from './schema-fields.ts';
 import { sftOptions } from './sft-schema.ts';
 import { trackingSchema } from './tracking-schema.ts';
 
@@ -88,6 +98,9 @@ const envSchema = z.strictObject(
       .optional(),
     stopStrings: z.array(text, { error: "a list of texts, such as ['User:']" }).optional(),
     whitenRewards: flag.optional(),
+    rewardTimeoutMs: positive.optional(),
+    rewardRetries: natural.optional(),
+    rewardErrors: rewardErrors.optional(),
   },
   { error: 'a mapping of options of RLHFEnv' },
 );
@@ -100,6 +113,7 @@ const rlSchema = z.strictObject(
     updateInterval: positiveInteger.optional(),
     groupSize: positiveInteger.optional(),
     saveInterval: positiveInteger.optional(),
+    maxKl: positive.optional(),
   },
   { error: 'a mapping such as { algorithm: { name: ppo }, maxEpisodes: 10000 }' },
 );

@@ -1,6 +1,7 @@
 // The kinds of values that recipes are made of. `error` completes the sentence "... but must be ...".
 
 import * as z from 'zod';
+import type { EnvTroubleOptions } from '../trainer/index.ts';
 
 /** A finite number. */
 export const number = z.number({ error: 'a finite number' });
@@ -30,3 +31,14 @@ export const flag = z.boolean({ error: 'true or false' });
 
 /** A text that is not empty. */
 export const text = z.string({ error: 'a text' }).min(1, { error: 'a text' });
+
+/** What to do when a reward fails. */
+export const rewardErrors = z.union([z.literal('throw'), z.strictObject({ fallback: number })], {
+  error: "'throw', or { fallback: a number }",
+});
+
+/** What to do when an environment fails. */
+export const envTroubleOptions = {
+  onEnvError: z.enum(['stop', 'reset'], { error: "'stop' or 'reset'" }).optional(),
+  envTimeoutMs: positive.optional(),
+} satisfies { readonly [K in keyof EnvTroubleOptions]-?: z.ZodType<EnvTroubleOptions[K]> };

@@ -223,6 +223,7 @@ const ENDINGS: Readonly<Record<TrainResult['stoppedBy'], (recipe: Recipe) => str
   totalSteps: () => '',
   maxEpisodes: () => '',
   stopAtMeanReturn: ({ stopAtMeanReturn }) => `: reached the mean return of ${stopAtMeanReturn} that was asked for`,
+  maxKl: () => '',
   callback: () => '',
   signal: () => ': interrupted',
 };

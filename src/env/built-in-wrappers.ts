@@ -6,6 +6,7 @@ import {
   Autoreset,
   ClipAction,
   ClipReward,
+  ErrorGuard,
   FlattenObservation,
   FrameStackObservation,
   HumanRendering,
@@ -23,6 +24,7 @@ registerWrapper(AddRenderObservation);
 registerWrapper(Autoreset);
 registerWrapper(ClipAction);
 registerWrapper(ClipReward);
+registerWrapper(ErrorGuard);
 registerWrapper(FlattenObservation);
 registerWrapper(FrameStackObservation);
 registerWrapper(HumanRendering);

@@ -4,7 +4,7 @@
 import { EnvError } from '../env/errors.ts';
 import type { Env, Info, MaybePromise, ResetResult } from '../env/index.ts';
 import type { Generator } from '../random/index.ts';
-import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
+import { giveTurn, turnIsDue, unlessAborted } from '../runtime/event-loop.ts';
 import type { Episode, Policy, Steps } from './policy.ts';
 
 /** An episode, and how it began and ended. */
@@ -29,6 +29,8 @@ export interface EpisodeRecorder<R extends EpisodeSteps> {
   note(slot: number, observation: unknown): void;
   /** The slot's episode is over, with this last observation. Its rows follow those of the episodes that ended before. */
   end(slot: number, observation: unknown, episode: CollectedEpisode): void;
+  /** Forgets the slot's episode, which has failed. */
+  drop(slot: number): void;
   /** The rollout, given what is common to all. */
   finish(steps: EpisodeSteps): R;
   release(): void;
@@ -64,7 +66,7 @@ export interface EpisodeOptions {
   readonly resetOptions?: ((group: number) => Readonly<Record<string, unknown>>) | undefined;
   /** Takes the likeliest actions, for evaluation. Default false. */
   readonly deterministic?: boolean | undefined;
-  /** Gives the collection up, between two steps: its reason is thrown. */
+  /** Gives the collection up, also while environments have not answered: its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -147,13 +149,23 @@ export class EpisodeCollector<R extends EpisodeSteps> {
       if (begun === count || (newGroup && !goOn)) return null;
       if (newGroup) seed = Number(this.#seeds.integers(2 ** 31));
       const group = Math.floor(begun++ / groupSize);
-      slot.episode = { group, seed };
+      return beginAs(slot, { group, seed });
+    };
+    const beginAs = (slot: Slot, episode: NonNullable<Slot['episode']>): MaybePromise<ResetResult<unknown>> => {
+      slot.episode = episode;
       slot.logProbs = [];
       slot.rewards = [];
-      return slot.env.reset(resetOptions === undefined ? { seed } : { seed, options: resetOptions(group) });
+      const { seed: own, group } = episode;
+      return slot.env.reset(resetOptions === undefined ? { seed: own } : { seed: own, options: resetOptions(group) });
+    };
+    /** An episode that failed is played again, so that groups stay complete. */
+    const again = (slot: Slot, index: number): MaybePromise<ResetResult<unknown>> => {
+      recorder.drop(index);
+      taken -= slot.rewards.length;
+      return beginAs(slot, slot.episode!);
     };
     const beginAll = async (waiting: readonly (MaybePromise<ResetResult<unknown>> | null)[]): Promise<void> => {
-      (await together(waiting)).forEach((answer, index) => {
+      (await together(waiting, signal)).forEach((answer, index) => {
         if (answer !== null) slots[index]!.observation = answer[0];
       });
     };
@@ -192,6 +204,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
             slot.logProbs.push(recorder.logProbOf(index));
             return slot.env.step(recorder.actionOf(index));
           }),
+          signal,
         );
         const resets = askEach(slots, (slot, index) => {
           const answer = answers[index]!;
@@ -202,6 +215,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
               `${slot.env}: step gave a reward of ${String(reward)}, but rewards must be finite numbers`,
             );
           }
+          if (typeof info['envError'] === 'string') return again(slot, index);
           slot.observation = observation;
           slot.rewards.push(reward);
           taken++;
@@ -213,7 +227,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
       }
       const rollout = recorder.finish({ ...rows.finish(), episodes });
       if (this.#judge === null) return rollout;
-      const judged = await this.#judge.judged(rollout, { adapt: !deterministic });
+      const judged = await unlessAborted(this.#judge.judged(rollout, { adapt: !deterministic }), signal);
       for (const episode of judged.episodes) onEpisode?.(episode);
       return judged;
     } finally {
@@ -239,8 +253,9 @@ function askEach<S, T>(slots: readonly S[], ask: (slot: S, index: number) => T):
 }
 
 /** Environments that answer later are asked together and awaited together; if none does, nothing is waited for. */
-function together<T>(answers: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
-  return answers.some((answer) => answer instanceof Promise) ? Promise.all(answers) : (answers as readonly T[]);
+function together<T>(answers: readonly MaybePromise<T>[], signal: AbortSignal | undefined): MaybePromise<readonly T[]> {
+  if (!answers.some((answer) => answer instanceof Promise)) return answers as readonly T[];
+  return unlessAborted(Promise.all(answers), signal);
 }
 
 /** Rows of episodes, one after another. */

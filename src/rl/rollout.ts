@@ -4,7 +4,7 @@ import type { AutoresetMode, Info, VectorEnv } from '../env/index.ts';
 import type { Generator } from '../random/index.ts';
 import type { ActionRows } from './action-head.ts';
 import type { ActorCriticPolicy } from './actor-critic-policy.ts';
-import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
+import { giveTurn, turnIsDue, unlessAborted } from '../runtime/event-loop.ts';
 import type { Episode, Steps } from './policy.ts';
 
 /** What was seen, time-major: row `t * numEnvs + i` is step `t` of environment `i`. */
@@ -136,7 +136,7 @@ export class RolloutCollector {
     const { env, policy } = this;
     const { numEnvs } = env;
     const size = policy.observationSize;
-    this.#observations ??= await this.#reset();
+    this.#observations ??= await unlessAborted(this.#reset(), signal);
     const current = this.#observations;
     const rollout = new Recorder(numEnvs, size, policy.head.actionSize, policy.head.actionType, steps ?? 256);
     const episodes: Episode[] = [];
@@ -150,7 +150,8 @@ export class RolloutCollector {
       policy.act(current, rollout.actions, rollout.logProbs, row, this.#generator);
       const actions = policy.head.environmentActions(rollout.actions, row, numEnvs);
       const answer = env.step(actions);
-      const [observations, rewards, terminated, truncated, infos] = answer instanceof Promise ? await answer : answer;
+      const [observations, rewards, terminated, truncated, infos] =
+        answer instanceof Promise ? await unlessAborted(answer, signal) : answer;
       const endedBefore = episodes.length;
       policy.encode(observations, numEnvs, current);
       rollout.rewards.set(rewards, row);

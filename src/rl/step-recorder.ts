@@ -68,6 +68,10 @@ export class StepRecorder implements EpisodeRecorder<EpisodeRollout> {
     this.#finalRows.push(firstRow + length - 1);
   }
 
+  drop(slot: number): void {
+    this.#open[slot] = { observations: [], actions: [] };
+  }
+
   finish(steps: EpisodeSteps): EpisodeRollout {
     const { observationSize, head } = this.#policy;
     const actions =

@@ -1,6 +1,6 @@
 // Rewarding whole token episodes after they were played: what judges them then reads a rollout in a few large batches.
 
-import { type Env, EnvError, OrderEnforcing, PassiveEnvChecker, Wrapper } from '../env/index.ts';
+import { type Env, EnvError, ErrorGuard, OrderEnforcing, PassiveEnvChecker, Wrapper } from '../env/index.ts';
 import { type EpisodeRewarder, type PlayingPolicy, TextEnv } from '../env/text/index.ts';
 import type { CollectedEpisode, RolloutJudge } from './episodes.ts';
 import type { TokenRollout } from './token-policy.ts';
@@ -51,10 +51,12 @@ async function judged(rollout: TokenRollout, rewarder: EpisodeRewarder, adapt: b
   return { ...rollout, rewards, episodes: told };
 }
 
-/** Wrappers that `make` puts around every environment let rewards through. */
+/** Wrappers that rewards have no need to pass. */
+const LET_THROUGH = [PassiveEnvChecker, OrderEnforcing, ErrorGuard];
+
 function checkWrappers(env: Env): void {
   for (let layer = env; layer instanceof Wrapper; layer = layer.env) {
-    if (layer instanceof PassiveEnvChecker || layer instanceof OrderEnforcing) continue;
+    if (LET_THROUGH.some((wrapper) => layer instanceof wrapper)) continue;
     throw new EnvError(
       `${layer.constructor.name} stands around ${env.unwrapped}, whose rewards come after the episodes and pass by it: leave it out`,
     );

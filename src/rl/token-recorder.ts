@@ -42,6 +42,10 @@ export class TokenRecorder implements EpisodeRecorder<TokenRollout> {
     this.#positions[slot] = [];
   }
 
+  drop(slot: number): void {
+    this.#positions[slot] = [];
+  }
+
   finish(steps: EpisodeSteps): TokenRollout {
     return { ...steps, sequences: this.#sequences };
   }

@@ -18,3 +18,14 @@ export async function giveTurn(): Promise<void> {
   await setImmediate();
   lastTurn = performance.now();
 }
+
+/** Waits for an answer, but no longer than until the signal comes: its reason is thrown then, and the answer left to itself. */
+export function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return answer;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -3,6 +3,7 @@
 import {
   Box,
   Env,
+  ErrorGuard,
   findSpec,
   make,
   type MakeOptions,
@@ -16,8 +17,20 @@ import {
 } from '../env/index.ts';
 import type { GeneratorState } from '../random/index.ts';
 
+/** What happens to a run whose environment fails: throws, is late, or gives a reward or an observation that is NaN or infinite. */
+export interface EnvTroubleOptions {
+  /**
+   * `stop`: the run saves itself and ends. `reset`: the episode is given up and the environment reset, counted by the metric
+   * `envFailures`; PPO on observations of fixed size learns from it as cut off there, all others play it again from its seed. Eleven
+   * in a row, or a reset that fails, stop the run all the same. Default `stop`.
+   */
+  readonly onEnvError?: 'stop' | 'reset' | undefined;
+  /** Milliseconds that a step or reset which returns a promise may take. Default: no limit, so that only `signal` ends the waiting. */
+  readonly envTimeoutMs?: number | undefined;
+}
+
 /** Where experience comes from. Give `envName`, or `env`. */
-export interface EnvironmentOptions {
+export interface EnvironmentOptions extends EnvTroubleOptions {
   /** The id of a registered environment. */
   readonly envName?: string | undefined;
   /** An environment (then `numEnvs` is 1), or a function that makes one each time it is called. */
@@ -59,9 +72,9 @@ interface Source extends Pick<Environments, 'id' | 'options'> {
 
 /** Makes the vector environment. Throws if options contradict each other, and what `make` throws. */
 export function makeEnvironments(options: EnvironmentOptions): Environments {
-  const { id, options: kwargs, makeOne, isBorrowed } = sourceOf(options);
+  const { id, options: kwargs, makeOne, isBorrowed } = guarded(sourceOf(options), options);
   const { numEnvs } = options;
-  if (id !== null) {
+  if (id !== null && !isGuarded(options)) {
     const vectorEnv: VectorEnv = makeVec(findSpec(id), { ...kwargs, numEnvs });
     return { vectorEnv, name: id, id, options: kwargs, makeOne, close: async () => vectorEnv.close() };
   }
@@ -72,7 +85,7 @@ export function makeEnvironments(options: EnvironmentOptions): Environments {
   const more = isBorrowed ? null : makeOne;
   return {
     vectorEnv: vectorEnv as VectorEnv,
-    name: nameOf(vectorEnv.envs[0]!),
+    name: id ?? nameOf(vectorEnv.envs[0]!),
     id,
     options: kwargs,
     makeOne: more,
@@ -82,12 +95,32 @@ export function makeEnvironments(options: EnvironmentOptions): Environments {
 
 /** As {@link makeEnvironments}, one by one. */
 export function makeSingleEnvironments(options: EnvironmentOptions): SingleEnvironments {
-  const { id, options: kwargs, makeOne, isBorrowed } = sourceOf(options);
+  const { id, options: kwargs, makeOne, isBorrowed } = guarded(sourceOf(options), options);
   const envs = Array.from({ length: options.numEnvs }, makeOne);
   const close = async (): Promise<void> => {
     if (!isBorrowed) await Promise.all(envs.map((env) => env.close()));
   };
   return { envs, name: id ?? nameOf(envs[0]!), id, options: kwargs, makeOne: isBorrowed ? null : makeOne, close };
+}
+
+/** Steps that have failed in these environments; undefined where failures end the run. */
+export function failuresOf(envs: readonly Env[]): number | undefined {
+  const guards = envs.filter((env) => env instanceof ErrorGuard);
+  return guards.length === 0 ? undefined : guards.reduce((sum, { failures }) => sum + failures, 0);
+}
+
+function isGuarded({ onEnvError, envTimeoutMs }: EnvTroubleOptions): boolean {
+  if (onEnvError !== undefined && onEnvError !== 'stop' && onEnvError !== 'reset') {
+    throw new RangeError(`onEnvError is ${JSON.stringify(onEnvError)}, but must be 'stop' or 'reset'`);
+  }
+  return onEnvError === 'reset' || envTimeoutMs !== undefined;
+}
+
+function guarded(source: Source, options: EnvTroubleOptions): Source {
+  if (!isGuarded(options)) return source;
+  const { onEnvError, envTimeoutMs: timeoutMs } = options;
+  const onError = onEnvError === 'reset' ? 'truncate' : 'throw';
+  return { ...source, makeOne: () => new ErrorGuard(source.makeOne(), { onError, timeoutMs }) };
 }
 
 function nameOf(env: Env): string {

@@ -4,7 +4,7 @@ import { Generator, type GeneratorState, SeedSequence } from '../random/index.ts
 import { type CollectedEpisode, EpisodeCollector, type EpisodeSteps, type EpisodicPolicy } from '../rl/index.ts';
 import { comparesGroups, type Learner, learnerFor, type TextAlgorithm } from './algorithms.ts';
 import type { EpisodeEnd, RunCallbacks } from './callbacks.ts';
-import { checkPositiveInteger, type SingleEnvironments } from './environments.ts';
+import { checkPositiveInteger, failuresOf, type SingleEnvironments } from './environments.ts';
 import { rlhfMetrics } from './rlhf-metrics.ts';
 import { fromJson, toJson } from './plain-data.ts';
 import type { Resumed } from './resume.ts';
@@ -66,6 +66,8 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   readonly #collector: EpisodeCollector<R>;
   /** What the reference says of the rollout that is learned from next. */
   #referenceLogProbs: Float32Array | undefined;
+  /** Steps of environments that had failed before this rollout; undefined where failures end the run. */
+  #failuresBefore: number | undefined;
   /** Between two updates. */
   #marked: Omit<EpisodeRunState, keyof RunState> | undefined;
   readonly #streams: { readonly actions: Generator; readonly seeds: Generator; readonly shuffling: Generator };
@@ -128,6 +130,7 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   }
 
   protected override async collect(): Promise<R> {
+    this.#failuresBefore = failuresOf(this.environments.envs);
     const rollout = await this.#collector.collect({
       episodes: this.episodesPerUpdate,
       groupSize: this.groupSize,
@@ -150,9 +153,13 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
 
   protected override async learn(rollout: R, fraction: number, signal?: AbortSignal): Promise<UpdateMetrics> {
     const referenceLogProbs = this.#referenceLogProbs;
+    const before = this.#failuresBefore;
     const metrics = await this.learner.update(rollout, { progress: fraction, referenceLogProbs, signal });
     const correct = rollout.episodes.map(({ info }) => info['correct']).filter((c) => typeof c === 'boolean');
+    const failed = rollout.episodes.map(({ info }) => info['rewardFailed']).filter((f) => typeof f === 'boolean');
     return {
+      ...(failed.length > 0 ? { rewardFailures: failed.filter(Boolean).length } : {}),
+      ...(before === undefined ? {} : { envFailures: failuresOf(this.environments.envs)! - before }),
       ...(correct.length > 0 ? { accuracy: correct.filter(Boolean).length / correct.length } : {}),
       ...(rlhfMetrics(rollout.episodes) as UpdateMetrics),
       ...(metrics as UpdateMetrics),

@@ -44,6 +44,7 @@ export { type SftResult, trainSft, type TrainSftOptions } from './sft.ts';
 export type { SftFormat } from './sft-data.ts';
 export type { CriticFreeAlgorithm, TextAlgorithm } from './algorithms.ts';
 export type { EpisodeCallbacks, EpisodeFacts, EpisodeRunOptions, UpdateMetrics } from './episode-run.ts';
+export type { EnvTroubleOptions } from './environments.ts';
 export type { RunOptions, RunResult, StoppedBy } from './run-options.ts';
 export type { TextCallbacks, TrainTextOptions, TrainTextResult } from './text-run.ts';
 export {

@@ -5,13 +5,13 @@ import type { Episode } from '../rl/index.ts';
 import type { MetricsRow, Tracker } from '../tracking/index.ts';
 import type { EpisodeEnd, RunCallbacks } from './callbacks.ts';
 import type { CheckpointDetails } from './checkpoint.ts';
-import { checkPositiveInteger } from './environments.ts';
+import { checkPositiveInteger, type EnvTroubleOptions } from './environments.ts';
 import { type EpisodeLog, WINDOW } from './episode-log.ts';
 import type { Resumed } from './resume.ts';
 import type { RunState } from './run-state.ts';
 
 /** Options of every run. */
-export interface RunOptions {
+export interface RunOptions extends EnvTroubleOptions {
   /** Episodes to train for. Default 1000, if `totalSteps` is not given. */
   readonly maxEpisodes?: number | undefined;
   /** Steps to train for, all environments together, in place of `maxEpisodes`. Rollouts are finished, so it may be a few more. */
@@ -48,7 +48,7 @@ export interface RunOptions {
 }
 
 /** What ended a run. */
-export type StoppedBy = 'maxEpisodes' | 'totalSteps' | 'stopAtMeanReturn' | 'callback' | 'signal';
+export type StoppedBy = 'maxEpisodes' | 'totalSteps' | 'stopAtMeanReturn' | 'maxKl' | 'callback' | 'signal';
 
 /** What every run comes to. */
 export interface RunResult {
@@ -70,7 +70,7 @@ export interface RunResult {
   /** The last checkpoint. */
   readonly checkpoint: string;
   readonly stoppedBy: StoppedBy;
-  /** What the callback that ended the run said. */
+  /** What the callback that ended the run said, or how far the policy had gone. */
   readonly stopReason?: string;
 }
 

@@ -191,7 +191,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     }
     const result = this.#result(this.#stop);
     const { directory } = this.written;
-    if (directory !== null) await drawMedia(directory.path, this.#options.warn);
+    if (directory !== null) await drawMedia(directory.path);
     return result;
   }
 
@@ -388,6 +388,11 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   /** What config.json says of every run. */
   protected get settings(): object {
     return settingsOf(this.#options, this.#facts);
+  }
+
+  /** Ends the run, with a checkpoint of what holds now. */
+  protected end(stop: Stop): void {
+    this.#stop ??= stop;
   }
 
   /** Ends the run if a callback's answer says so. */

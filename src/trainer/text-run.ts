@@ -16,6 +16,7 @@ import { makeSingleEnvironments, type SingleEnvironments } from './environments.
 import { completionRows } from './completion-rows.ts';
 import { type EpisodeCallbacks, EpisodeRun, type EpisodeRunOptions } from './episode-run.ts';
 import { resumed } from './resume.ts';
+import { rlhfMetrics } from './rlhf-metrics.ts';
 import { randomSeed, type RunResult } from './run-options.ts';
 import { loadTextCheckpoint, writeTextCheckpoint } from './text-checkpoint.ts';
 import { TokenTexts } from './token-texts.ts';
@@ -52,6 +53,11 @@ export interface TrainTextOptions extends EpisodeRunOptions {
   readonly tokenizer?: Tokenizer | undefined;
   /** What an algorithm's `klCoef` keeps the actor close to. Default `initial`: the actor as it was when training began. */
   readonly reference?: ReferenceModel | undefined;
+  /**
+   * Ends the run, with a checkpoint, when the texts of a rollout have gone further than this from the reference of RLHFEnv: the mean of
+   * their divergence (metric `kl`), in nats a text. They are not learned from. Default: never.
+   */
+  readonly maxKl?: number | undefined;
   /** Called as the run goes on; any may end it. */
   readonly callbacks?: TextCallbacks | readonly TextCallbacks[] | undefined;
 }
@@ -71,6 +77,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   readonly #seed: number;
   readonly #plan: Plan;
   readonly #reference: Reference;
+  readonly #maxKl: number | undefined;
 
   constructor(options: TrainTextOptions) {
     const { actor, critic, temperature, callbacks, saveInterval } = options;
@@ -78,6 +85,9 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     const { numEnvs = typeof options.env === 'object' ? 1 : 32, maxTimesteps } = options;
     const seed = options.seed ?? from.seed ?? randomSeed();
     const algorithm: TextAlgorithm = options.algorithm ?? { name: 'ppo', ...options.ppoConfig };
+    if (options.maxKl !== undefined && !(options.maxKl > 0)) {
+      throw new RangeError(`maxKl is ${options.maxKl}, but must be above 0`);
+    }
     if (algorithm.name === 'ppo' && critic === undefined) {
       throw new TypeError('this run has no critic, which PPO needs: give it an LMCriticNetwork, or another algorithm');
     }
@@ -86,6 +96,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     const policy = new TokenPolicy({ actor, critic, temperature, numTokens });
     super(options, { environments, policy, algorithm, seed, callbacks, saveInterval, resumed: from });
     this.#policy = policy;
+    this.#maxKl = options.maxKl;
     const tokenizer = options.tokenizer ?? tokenizerOf(environments);
     this.#tokenizer = tokenizer instanceof Tokenizer ? tokenizer : undefined;
     this.#tokenTexts = tokenizer && new TokenTexts(tokenizer);
@@ -119,6 +130,18 @@ export class TextRun extends EpisodeRun<TokenRollout> {
 
   async train(): Promise<TrainTextResult> {
     return { ...(await this.run()), policy: this.#policy };
+  }
+
+  protected override async collect(): Promise<TokenRollout> {
+    const rollout = await super.collect();
+    const { kl } = rlhfMetrics(rollout.episodes);
+    if (this.#maxKl !== undefined && kl !== undefined && kl > this.#maxKl) {
+      const reason =
+        `the texts' divergence from the reference is ${kl.toFixed(1)} nats, above maxKl ${this.#maxKl}: often a klCoef that is too ` +
+        'low, or a learning rate that is too high';
+      this.end({ by: 'maxKl', reason });
+    }
+    return rollout;
   }
 
   /** Texts have lines of their own, which say more. */

@@ -1,5 +1,6 @@
 // A run of PPO on observations of fixed size: so many steps, or episodes, in a vector of environments, then an update.
 
+import { type Env, SyncVectorEnv } from '../env/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
 import {
   ActorCriticPolicy,
@@ -17,6 +18,7 @@ import { type Checkpoint, type CheckpointDetails, writeCheckpoint } from './chec
 import {
   checkPositiveInteger,
   environmentStreams,
+  failuresOf,
   type Environments,
   makeEnvironments,
   normalize,
@@ -46,6 +48,8 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   readonly #seed: number;
   readonly #streams: { readonly actions: Generator; readonly shuffling: Generator };
   readonly #plan: Plan;
+  /** Steps of environments that had failed before this rollout; undefined where failures end the run. */
+  #failuresBefore: number | undefined;
   /** What holds between two updates. */
   #marked: Pick<AgentTraining, 'random' | 'collector' | 'environments'> | undefined;
   #normalizers: CheckpointDetails['normalizers'] = { observation: null, reward: null };
@@ -126,6 +130,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   }
 
   protected override async collect(): Promise<Rollout> {
+    this.#failuresBefore = this.#failures;
     const { updateInterval } = this.#options;
     const howLong =
       updateInterval === undefined ? { steps: this.#ppo.config.rolloutSteps } : { episodes: updateInterval };
@@ -133,6 +138,12 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     if (this.#onStep === undefined) for (const episode of rollout.episodes) this.#noteEpisode(episode);
     for (let row = 0; row < rollout.rows; row++) this.steps += rollout.valid[row]!;
     return rollout;
+  }
+
+  /** Undefined where failures end the run. */
+  get #failures(): number | undefined {
+    const { unwrapped } = this.#environments.vectorEnv;
+    return unwrapped instanceof SyncVectorEnv ? failuresOf(unwrapped.envs as readonly Env[]) : undefined;
   }
 
   /** Writes an episode down. Those that end with or after the last one wanted are not part of the run. */
@@ -189,7 +200,8 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   }
 
   protected override rowOf(metrics: PPOMetrics): Readonly<Record<string, number>> {
-    return { ...metrics };
+    const before = this.#failuresBefore;
+    return { ...metrics, ...(before === undefined ? {} : { envFailures: this.#failures! - before }) };
   }
 
   protected override async write(path: string): Promise<void> {

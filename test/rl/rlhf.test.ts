@@ -23,7 +23,11 @@ describe("from log-probabilities and scores to PPO's gradients, as TRL's formula
   // A reference and a reward that say what was recorded.
   const scorer = { of: async () => lengths.map((_, i) => rowsOf(referenceLogProbs, i)) };
   const reference = { exists: true, scorer: () => scorer } as unknown as Reference;
-  const reward = { name: 'recorded', models: [], rate: async () => Float64Array.from(scores) };
+  const reward = {
+    name: 'recorded',
+    models: [],
+    rate: async () => ({ values: Float64Array.from(scores), failed: false }),
+  };
 
   test.each(record.cases)('$klEstimator, whitened: $whitenRewards', async (expected) => {
     const { klEstimator, whitenRewards } = expected;
@@ -36,6 +40,7 @@ describe("from log-probabilities and scores to PPO's gradients, as TRL's formula
       missingEosPenalty: 0,
       truncationScore: null,
       maxGeneration: 6,
+      rewardMayFail: false,
     });
     const info = { prompt: '', completion: '', finishReason: 'eos', generatedTokens: 1 };
     const none = Int32Array.of();

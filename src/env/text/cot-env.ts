@@ -13,7 +13,7 @@ import {
 import { gradeAnswer, TAGS } from './rewards/answers.ts';
 import { withTimeout } from './rewards/combine.ts';
 import { needsNumbers, type RewardChoice, rewardOf } from './rewards/named-rewards.ts';
-import { guardedReward, type RewardErrorPolicy, type RewardFunction } from './rewards/reward-function.ts';
+import { guardReward, type RewardErrorPolicy } from './rewards/reward-function.ts';
 import { after, TextEnv, type TextPrompt, type TextScore } from './text-env.ts';
 import type { TextEpisode } from './text-episode.ts';
 import type { TextMessage, TextTokenizer } from './text-tokenizer.ts';
@@ -47,6 +47,8 @@ export interface CoTEnvOptions {
   readonly rewardTimeoutMs?: number | undefined;
   /** What to do when a reward function fails. Default `throw`. */
   readonly rewardErrors?: RewardErrorPolicy | undefined;
+  /** Times that a reward function is asked again before it counts as failed. Default 0. */
+  readonly rewardRetries?: number | undefined;
   readonly renderMode?: string | null | undefined;
 }
 
@@ -78,7 +80,9 @@ export class CoTEnv extends TextEnv<AskedProblem> {
   /** The problems that are asked, in the order of the data. */
   readonly problems: readonly Problem[];
   readonly #format: (question: string) => FormattedPrompt;
-  readonly #reward: RewardFunction;
+  readonly #reward: ReturnType<typeof guardReward>;
+  /** Whether a reward that fails does not end the run. */
+  readonly #mayFail: boolean;
 
   constructor(options: CoTEnvOptions) {
     const {
@@ -92,6 +96,7 @@ export class CoTEnv extends TextEnv<AskedProblem> {
       reward = 'distance',
       rewardTimeoutMs,
       rewardErrors = 'throw',
+      rewardRetries,
     } = options;
     for (const name of ['tokenizer', 'dataset'] as const) {
       if (options[name] === undefined) throw new EnvError(`CoTEnv needs ${name}: ${NEEDED[name]}`);
@@ -107,10 +112,9 @@ export class CoTEnv extends TextEnv<AskedProblem> {
     this.problems = sharedSplit(all, { split, testSplit, seed });
     this.#format = promptFormatter(tokenizer, { promptFormat, template, systemMessage, fewShot });
     const rate = rewardOf(reward);
-    this.#reward = guardedReward(
-      rewardTimeoutMs === undefined ? rate : withTimeout(rate, rewardTimeoutMs),
-      rewardErrors,
-    );
+    const limited = rewardTimeoutMs === undefined ? rate : withTimeout(rate, rewardTimeoutMs);
+    this.#reward = guardReward(limited, { errors: rewardErrors, retries: rewardRetries });
+    this.#mayFail = rewardErrors !== 'throw';
   }
 
   /** Also makes sure that the longest problems leave room for an answer, rather than let a run find out after hours. */
@@ -163,9 +167,10 @@ export class CoTEnv extends TextEnv<AskedProblem> {
       maxGeneration: this.maxGeneration,
       truncated: episode.finishReason === 'length',
     });
-    return after(reward, (value) => ({
+    return after(reward, ({ reward: value, failed }) => ({
       reward: value,
       info: {
+        ...(this.#mayFail ? { rewardFailed: failed } : {}),
         question,
         correctAnswer: answer,
         correctAnswerNumber: grade.correctNumber,

@@ -31,6 +31,7 @@ const RLHF = {
   temperature: true,
   rewardTimeoutMs: true,
   rewardErrors: true,
+  rewardRetries: true,
   renderMode: true,
 } as const;
 

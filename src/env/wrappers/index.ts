@@ -1,5 +1,6 @@
 export { AddRenderObservation, type AddRenderObservationOptions } from './add-render-observation.ts';
 export { Autoreset } from './autoreset.ts';
+export { ErrorGuard, type ErrorGuardOptions } from './error-guard.ts';
 export { FrameStackObservation, type FrameStackObservationOptions } from './frame-stack-observation.ts';
 export { HumanRendering } from './human-rendering.ts';
 export { NormalizeObservation, type NormalizeObservationOptions } from './normalize-observation.ts';

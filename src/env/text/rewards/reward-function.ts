@@ -39,13 +39,46 @@ export class RewardError extends EnvError {
 /** What to do when a reward function fails: throw its {@link RewardError}, or warn and go on with a value. */
 export type RewardErrorPolicy = 'throw' | { readonly fallback: number };
 
+/** How a reward function may fail. */
+export interface RewardRules {
+  /** Default `throw`. */
+  readonly errors?: RewardErrorPolicy | undefined;
+  /** Times that it is asked again before it counts as failed. Default 0. */
+  readonly retries?: number | undefined;
+}
+
+/** What a guarded reward function gave; `failed` if it is the fallback. */
+export interface GuardedReward {
+  readonly reward: number;
+  readonly failed: boolean;
+}
+
+/** @throws RangeError for a number of retries that cannot be */
+export function checkRetries(retries: number): void {
+  if (Number.isInteger(retries) && retries >= 0) return;
+  throw new RangeError(`rewardRetries is ${retries}, but must be a whole number of 0 or more`);
+}
+
 /**
  * A reward function that fails in one way only: with a {@link RewardError} that names it and the completion; or, given a
  * fallback, not at all: then it gives that value and warns with a count, at failures 1, 10, 100 and so on.
  */
-export function guardedReward(reward: RewardFunction, policy: RewardErrorPolicy = 'throw'): RewardFunction {
+export function guardedReward(reward: RewardFunction, errors: RewardErrorPolicy = 'throw'): RewardFunction {
+  const guarded = guardReward(reward, { errors });
+  return named(nameOf(reward), (completion, context) => {
+    const answer = guarded(completion, context);
+    return answer instanceof Promise ? answer.then((later) => later.reward) : answer.reward;
+  });
+}
+
+/** {@link guardedReward} that says whether it failed. */
+export function guardReward(
+  reward: RewardFunction,
+  { errors: policy = 'throw', retries = 0 }: RewardRules,
+): (completion: string, context: RewardContext) => MaybePromise<GuardedReward> {
+  checkRetries(retries);
   let failures = 0;
-  const failed = (error: unknown, completion: string): number => {
+  const failed = (error: unknown, completion: string): GuardedReward => {
     const known = error instanceof RewardError;
     const explained = known
       ? error
@@ -55,21 +88,24 @@ export function guardedReward(reward: RewardFunction, policy: RewardErrorPolicy 
     if (Number.isInteger(Math.log10(failures))) {
       warn(`${explained.message}; failure ${failures}, rewarded with ${policy.fallback}`);
     }
-    return policy.fallback;
+    return { reward: policy.fallback, failed: true };
   };
-  const checked = (value: unknown, completion: string): number => {
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
+  const checked = (value: unknown, completion: string): GuardedReward => {
+    if (typeof value === 'number' && Number.isFinite(value)) return { reward: value, failed: false };
     throw new RewardError(nameOf(reward), completion, `it gave ${String(value)}, which is no finite number`);
   };
-  return named(nameOf(reward), (completion, context) => {
+  const ask = (completion: string, context: RewardContext, left: number): MaybePromise<GuardedReward> => {
+    const again = (error: unknown): MaybePromise<GuardedReward> =>
+      left > 0 ? ask(completion, context, left - 1) : failed(error, completion);
     try {
       const value = reward(completion, context);
       if (!(value instanceof Promise)) return checked(value, completion);
-      return value.then((later) => checked(later, completion)).catch((error: unknown) => failed(error, completion));
+      return value.then((later) => checked(later, completion)).catch(again);
     } catch (error) {
-      return failed(error, completion);
+      return again(error);
     }
-  });
+  };
+  return (completion, context) => ask(completion, context, retries);
 }
 
 /** A reward function under a name. */

@@ -7,11 +7,12 @@ import { warn } from '../../warnings.ts';
 import { withTimeout } from '../rewards/combine.ts';
 import { isRewardName, type RewardName, rewardOf } from '../rewards/named-rewards.ts';
 import {
+  checkRetries,
   nameOf,
   type RewardContext,
   RewardError,
-  type RewardErrorPolicy,
   type RewardFunction,
+  type RewardRules,
 } from '../rewards/reward-function.ts';
 import { askEndpoint, endpointSettings, type RewardEndpoint } from './reward-endpoint.ts';
 
@@ -44,19 +45,24 @@ export type RewardSource = string | RewardName | TextScorer | RewardFunction | B
 /** One source, or several with weights. */
 export type TextReward = RewardSource | readonly (readonly [source: RewardSource, weight: number])[];
 
-export interface RewardRules {
+export interface BatchRewardRules extends RewardRules {
   /** Milliseconds after which a source counts as failed. Default: never; an endpoint has its own. */
   readonly timeoutMs?: number | undefined;
-  /** Default `throw`. */
-  readonly errors?: RewardErrorPolicy | undefined;
 }
 
-/** Rates any number of texts. One number a text, all of them finite. */
+/** What texts were rated with: one number a text, all of them finite. */
+export interface Ratings {
+  readonly values: Float64Array;
+  /** Whether a source failed, so that the fallback stands for what it would have said. */
+  readonly failed: boolean;
+}
+
+/** Rates any number of texts. */
 export interface BatchReward {
   readonly name: string;
   /** Reward models in memory that are asked. */
   readonly models: readonly RewardModel[];
-  rate(texts: readonly RatedText[]): Promise<Float64Array>;
+  rate(texts: readonly RatedText[]): Promise<Ratings>;
 }
 
 /**
@@ -65,8 +71,10 @@ export interface BatchReward {
  *
  * @throws EnvError at once for what is no source
  */
-export function batchReward(reward: TextReward, rules: RewardRules = {}): BatchReward {
-  if (!Array.isArray(reward)) return checked(sourceOf(reward as RewardSource, rules.timeoutMs), rules.errors);
+export function batchReward(reward: TextReward, rules: BatchRewardRules = {}): BatchReward {
+  const { retries = 0 } = rules;
+  checkRetries(retries);
+  if (!Array.isArray(reward)) return checked(sourceOf(reward as RewardSource, rules.timeoutMs), rules);
   const parts = reward as readonly (readonly [RewardSource, number])[];
   if (parts.length === 0) throw new EnvError('reward is an empty list: it needs at least one [source, weight]');
   const weighted = parts.map((part) => {
@@ -74,16 +82,17 @@ export function batchReward(reward: TextReward, rules: RewardRules = {}): BatchR
     if (source === undefined || !Number.isFinite(weight)) {
       throw new EnvError(`reward: each part must be [source, weight], but one is ${shown(part)}`);
     }
-    return { ...checked(sourceOf(source, rules.timeoutMs), rules.errors), weight: weight as number };
+    return { ...checked(sourceOf(source, rules.timeoutMs), rules), weight: weight as number };
   });
   return {
     name: weighted.map(({ name, weight }) => `${weight} ${name}`).join(' + '),
     models: weighted.flatMap(({ models }) => models),
     async rate(texts) {
       const ratings = await Promise.all(weighted.map((part) => part.rate(texts)));
-      return Float64Array.from(texts, (_, i) =>
-        ratings.reduce((sum, rating, part) => sum + weighted[part]!.weight * rating[i]!, 0),
+      const values = Float64Array.from(texts, (_, i) =>
+        ratings.reduce((sum, rating, part) => sum + weighted[part]!.weight * rating.values[i]!, 0),
       );
+      return { values, failed: ratings.some(({ failed }) => failed) };
     },
   };
 }
@@ -183,7 +192,7 @@ function timed(source: Source, milliseconds: number | undefined): Source {
 }
 
 /** One finite number a text, or a {@link RewardError}; or the fallback. */
-function checked({ name, model, rate }: Source, policy: RewardErrorPolicy = 'throw'): BatchReward {
+function checked({ name, model, rate }: Source, { errors: policy = 'throw', retries = 0 }: RewardRules): BatchReward {
   let failures = 0;
   const ask = async (texts: readonly RatedText[]): Promise<Float64Array> => {
     let values: ArrayLike<number>;
@@ -205,18 +214,21 @@ function checked({ name, model, rate }: Source, policy: RewardErrorPolicy = 'thr
     name,
     models: model === undefined ? [] : [model],
     async rate(texts) {
-      if (texts.length === 0) return new Float64Array(0);
-      try {
-        return await ask(texts);
-      } catch (error) {
-        if (policy === 'throw') throw error;
-        failures += 1;
-        if (Number.isInteger(Math.log10(failures))) {
-          warn(
-            `${(error as Error).message}; failure ${failures}, all ${texts.length} texts rewarded with ${policy.fallback}`,
-          );
+      if (texts.length === 0) return { values: new Float64Array(0), failed: false };
+      for (let left = retries; ; left--) {
+        try {
+          return { values: await ask(texts), failed: false };
+        } catch (error) {
+          if (left > 0) continue;
+          if (policy === 'throw') throw error;
+          failures += 1;
+          if (Number.isInteger(Math.log10(failures))) {
+            warn(
+              `${(error as Error).message}; failure ${failures}, all ${texts.length} texts rewarded with ${policy.fallback}`,
+            );
+          }
+          return { values: new Float64Array(texts.length).fill(policy.fallback), failed: true };
         }
-        return new Float64Array(texts.length).fill(policy.fallback);
       }
     },
   };

@@ -21,6 +21,8 @@ export interface RlhfRewarderOptions {
   /** The score of a text without the token to truncate at; null if there is no such token. */
   readonly truncationScore: number | null;
   readonly maxGeneration: number;
+  /** Whether a reward that fails has a fallback. */
+  readonly rewardMayFail: boolean;
 }
 
 /** A text's score, before and after what its form costs. */
@@ -28,6 +30,8 @@ export interface TextScores {
   /** What the reward said. */
   readonly rawReward: number;
   readonly score: number;
+  /** Whether a fallback stands for what the reward would have said; undefined where a reward that fails ends the run. */
+  readonly rewardFailed?: boolean | undefined;
 }
 
 /** What a run that goes on needs. */
@@ -88,7 +92,7 @@ export class RlhfRewarder implements EpisodeRewarder {
 
   /** The scores of finished texts, by the info of their last steps. */
   async scores(ends: readonly EndOfText[]): Promise<readonly TextScores[]> {
-    const { reward, missingEosPenalty, truncationScore, maxGeneration } = this.#options;
+    const { reward, missingEosPenalty, truncationScore, maxGeneration, rewardMayFail } = this.#options;
     const texts = ends.map(
       ({ prompt, completion, finishReason, generatedTokens }): RatedText => ({
         question: prompt,
@@ -100,11 +104,12 @@ export class RlhfRewarder implements EpisodeRewarder {
         truncated: finishReason === 'length',
       }),
     );
-    const raw = await reward.rate(texts);
+    const { values: raw, failed } = await reward.rate(texts);
+    const more = rewardMayFail ? { rewardFailed: failed } : {};
     return ends.map(({ finishReason }, i) => {
       const rawReward = raw[i]!;
       const judged = truncationScore !== null && finishReason !== 'finished' ? truncationScore : rawReward;
-      return { rawReward, score: judged - (finishReason === 'length' ? missingEosPenalty : 0) };
+      return { rawReward, score: judged - (finishReason === 'length' ? missingEosPenalty : 0), ...more };
     });
   }
 
@@ -115,7 +120,7 @@ export class RlhfRewarder implements EpisodeRewarder {
    * @param logProbs of them
    */
   rewardOf(
-    { rawReward, score }: TextScores,
+    { rawReward, score, rewardFailed }: TextScores,
     completionIds: Int32Array,
     logProbs: ArrayLike<number>,
     referenceLogProbs: ArrayLike<number> | undefined,
@@ -140,6 +145,7 @@ export class RlhfRewarder implements EpisodeRewarder {
       info: {
         rawReward,
         score,
+        ...(rewardFailed === undefined ? {} : { rewardFailed }),
         completionIds,
         ...(referenceLogProbs === undefined ? {} : compared),
         tokenRewards: Array.from(rewards),

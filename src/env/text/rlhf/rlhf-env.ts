@@ -56,6 +56,8 @@ export interface RLHFEnvOptions {
   readonly rewardTimeoutMs?: number | undefined;
   /** What to do when a reward fails. Default `throw`. */
   readonly rewardErrors?: RewardErrorPolicy | undefined;
+  /** Times that a reward is asked again before it counts as failed. Default 0; a server's own `retries` come first. */
+  readonly rewardRetries?: number | undefined;
   readonly renderMode?: string | null | undefined;
 }
 
@@ -240,9 +242,9 @@ export function rewarderOf(
       `refModel is null, so there is no divergence that klCoef ${klController.coef} could weigh: set it to 0`,
     );
   }
-  const { truncateAt, rewardTimeoutMs: timeoutMs, rewardErrors: errors } = options;
+  const { truncateAt, rewardTimeoutMs: timeoutMs, rewardErrors: errors, rewardRetries: retries } = options;
   return new RlhfRewarder({
-    reward: through(batchReward(options.reward, { timeoutMs, errors })),
+    reward: through(batchReward(options.reward, { timeoutMs, errors, retries })),
     reference: new Reference(refModel, { numTokens: tokenizerFor(options).vocabSize, temperature }),
     klController,
     klEstimator,
@@ -250,6 +252,7 @@ export function rewarderOf(
     missingEosPenalty,
     truncationScore: truncateAt === undefined ? null : (truncateAt.score ?? -1),
     maxGeneration: options.maxGeneration ?? MAX_GENERATION,
+    rewardMayFail: errors !== undefined && errors !== 'throw',
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { EnvError } from '../../errors.ts';
 import { type SyncVectorEnvOptions, SyncVectorEnv } from '../../vector/sync-vector-env.ts';
-import type { BatchReward, RatedText } from './reward-source.ts';
+import type { BatchReward, RatedText, Ratings } from './reward-source.ts';
 import { RLHFEnv, type RLHFEnvOptions, rewarderOf } from './rlhf-env.ts';
 import { ReferenceSlots } from './reference-slots.ts';
 
@@ -39,7 +39,7 @@ export class RLHFVectorEnv extends SyncVectorEnv<RLHFEnv> {
 
 /** A reward that is asked once for all that is asked of it at a time. */
 function gathered(reward: BatchReward): BatchReward {
-  let waiting: { readonly texts: RatedText[]; readonly ratings: Promise<Float64Array> } | undefined;
+  let waiting: { readonly texts: RatedText[]; readonly ratings: Promise<Ratings> } | undefined;
   return {
     ...reward,
     async rate(texts) {
@@ -53,7 +53,8 @@ function gathered(reward: BatchReward): BatchReward {
       }
       const { texts: all, ratings } = waiting;
       const first = all.push(...texts) - texts.length;
-      return (await ratings).slice(first, first + texts.length);
+      const { values, failed } = await ratings;
+      return { values: values.slice(first, first + texts.length), failed };
     },
   };
 }

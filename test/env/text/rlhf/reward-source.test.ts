@@ -17,7 +17,7 @@ const textOf = (completion: string, prompt = '>'): RatedText => ({
 });
 const texts = ['a', 'bb', 'ccc'].map((text) => textOf(text));
 const rate = async (reward: TextReward, rules = {}): Promise<number[]> => [
-  ...(await batchReward(reward, rules).rate(texts)),
+  ...(await batchReward(reward, rules).rate(texts)).values,
 ];
 
 const servers: ReturnType<typeof createServer>[] = [];
@@ -191,7 +191,8 @@ describe('a reward that fails', () => {
     const before = setWarningHandler((message) => warnings.push(message));
     try {
       const reward = batchReward({ batch: () => [] }, { errors: { fallback: -1 } });
-      for (let i = 0; i < 10; i++) expect([...(await reward.rate(texts))]).toEqual([-1, -1, -1]);
+      for (let i = 0; i < 10; i++)
+        expect(await reward.rate(texts)).toEqual({ values: Float64Array.of(-1, -1, -1), failed: true });
     } finally {
       setWarningHandler(before);
     }
