@@ -29,6 +29,8 @@ const FUNCTIONS = {
   AddSessionConfigEntry: [130, 'void*', ['void*', 'str', 'str']],
   CreateTensorWithDataAsOrtValue: [49, 'void*', ['void*', 'void*', 'size_t', 'void*', 'size_t', 'int', 'void*']],
   CreateCpuMemoryInfo: [69, 'void*', ['int', 'int', 'void*']],
+  CreateAndRegisterAllocator: [144, 'void*', ['void*', 'void*', 'void*']],
+  CreateArenaCfg: [156, 'void*', ['size_t', 'int', 'int', 'int', 'void*']],
   ReleaseStatus: [93, 'void', ['void*']],
   ReleaseSession: [95, 'void', ['void*']],
   ReleaseValue: [96, 'void', ['void*']],
@@ -81,6 +83,11 @@ export class OnnxRuntime implements Engine {
     this.#env = this.#out((out) => this.#api.CreateEnv(FATAL, 'gymformer', out));
     const [DEVICE_ALLOCATOR, DEFAULT_MEMORY] = [0, 0];
     this.#memoryInfo = this.#out((out) => this.#api.CreateCpuMemoryInfo(DEVICE_ALLOCATOR, DEFAULT_MEMORY, out));
+    // What programs need between their nodes comes from one place, which they take turns in: each on its own would keep its peak.
+    const [ARENA_ALLOCATOR, UNLIMITED, NEXT_POWER_OF_TWO, DEFAULT] = [1, 0, 0, -1];
+    const arenaInfo = this.#out((out) => this.#api.CreateCpuMemoryInfo(ARENA_ALLOCATOR, DEFAULT_MEMORY, out));
+    const arena = this.#out((out) => this.#api.CreateArenaCfg(UNLIMITED, NEXT_POWER_OF_TWO, DEFAULT, DEFAULT, out));
+    this.#check(this.#api.CreateAndRegisterAllocator(this.#env, arenaInfo, arena));
   }
 
   load(model: Uint8Array, options: LoadOptions): LoadedModel {
@@ -101,6 +108,7 @@ export class OnnxRuntime implements Engine {
       );
       // Planning all results of a run as one block makes small programs 6 % faster; large ones it gives nothing but half as much memory
       // again, up to twice as much.
+      this.#check(this.#api.AddSessionConfigEntry(sessionOptions, 'session.use_env_allocators', '1'));
       if (options.threads !== 1) this.#check(this.#api.DisableMemPattern(sessionOptions));
       this.#check(this.#api.SetIntraOpNumThreads(sessionOptions, options.threads));
       // A program's threads look for work while it runs; left to themselves they would go on for 20 ms after it, and take the cores from

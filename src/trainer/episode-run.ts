@@ -112,7 +112,7 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
     return { ...this.runState, ...this.#marked! };
   }
 
-  protected override snapshot(): () => void {
+  protected override snapshot(): (() => void) | undefined {
     return snapshotOf(this.policy, this.learner);
   }
 

@@ -37,7 +37,7 @@ import {
 } from './run-options.ts';
 import type { RunState } from './run-state.ts';
 
-/** Updates that take longer, in milliseconds, can be given up, at the price of a copy of weights and moments. */
+/** Updates that take longer, in milliseconds, can be given up, at the price of a copy of weights and moments, if that is small. */
 const LONG_UPDATE = 1500;
 
 /** A run, set up by the constructor. `R` is what it learns from, `M` what an update tells, `E` what is told of an episode. */
@@ -103,8 +103,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   protected abstract howToGoOn(path: string): string;
   /** Keeps what holds now, between two updates, for a checkpoint that must continue exactly. Weights and moments are kept as they are. */
   protected abstract mark(): void;
-  /** Keeps weights and moments too, and returns what puts them back. */
-  protected abstract snapshot(): () => void;
+  /** Keeps weights and moments too, and returns what puts them back; undefined if they are too large for that. */
+  protected abstract snapshot(): (() => void) | undefined;
   abstract close(): Promise<void>;
 
   /** Creates the run's directory. The last thing that a constructor does, when nothing can be wrong any more. */

@@ -157,7 +157,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     return this.#ppo.update(rollout, { progress: fraction, signal });
   }
 
-  protected override snapshot(): () => void {
+  protected override snapshot(): (() => void) | undefined {
     return snapshotOf(this.#agent.policy, this.#ppo);
   }
 
