@@ -22,6 +22,7 @@ export interface WriteOptions {
   readonly maxNewTokens: number;
   readonly seed: number;
   readonly signal: AbortSignal;
+  readonly temperature?: number | undefined;
   /** What ends texts in the environment ends them here. */
   readonly truncateAt?: TruncateAt | undefined;
   readonly stopStrings?: readonly string[] | undefined;

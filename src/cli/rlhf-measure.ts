@@ -50,11 +50,16 @@ function spreadOf(values: readonly number[]): Spread {
   return { mean: average, deviation: Math.sqrt(mean(values.map((x) => (x - average) ** 2))) };
 }
 
-/** The mean divergence of texts that `model` wrote from `reference`: the sum of log p - log q over their tokens. */
+/**
+ * The mean divergence of texts that `model` wrote from `reference`: the sum of log p - log q over their tokens.
+ *
+ * @param temperature that they were written at
+ */
 export async function divergence(
   written: readonly WrittenText[],
   model: CausalLM,
   reference: CausalLM,
+  temperature = 1,
 ): Promise<number> {
   const asked = written.map(({ prompt, tokens }) => ({
     tokens: [...prompt, ...tokens],
@@ -62,7 +67,7 @@ export async function divergence(
   }));
   const totals = await Promise.all(
     [model, reference].map(async (each) => {
-      const scorer = new SequenceLogProbs(each);
+      const scorer = new SequenceLogProbs(each, { temperature });
       const logProbs = await scorer.of(asked);
       scorer.release();
       return logProbs.reduce((sum, row) => row.reduce((total, logProb) => total + logProb, sum), 0);

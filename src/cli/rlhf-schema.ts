@@ -76,7 +76,7 @@ const rewardSchema = z
     { ...rewardOptions, lora: datasetSources.lora },
     { error: 'a mapping such as { train: full, epochs: 2 }' },
   )
-  .omit({ ...settled, ...ofPreferences, rewardModelPath: true, dryRun: true });
+  .omit({ ...settled, ...ofPreferences, rewardModelPath: true, dryRun: true, mergeAdapters: true });
 const dpoSchema = z
   .strictObject(dpoOptions, { error: 'a mapping such as { beta: 0.1, epochs: 1 }, or null to leave it out' })
   .omit({ ...settled, ...ofPreferences, resume: true });
@@ -112,6 +112,13 @@ const rlSchema = z.strictObject(
     maxEpisodes: positiveInteger,
     updateInterval: positiveInteger.optional(),
     groupSize: positiveInteger.optional(),
+    /** Of all texts that models write here: to be labelled, to be learned from, to be measured. Default 1. */
+    temperature: positive.optional(),
+    /** For PPO: whether the critic begins as a copy of the reward model, with a new head, or reads the policy's trunk. Default reward. */
+    critic: z.enum(['reward', 'shared'], { error: "'reward' or 'shared'" }).optional(),
+    /** Adapters alone are trained, and added to the weights in the end. */
+    lora: datasetSources.lora,
+    /** Episodes between checkpoints. Default 1024. */
     saveInterval: positiveInteger.optional(),
     maxKl: positive.optional(),
   },

@@ -1,6 +1,6 @@
 // What a recipe of kind `rlhf` begins with: examples, queries, preferences, a rule, a tokenizer, a model.
 
-import { descriptiveness, isScene, type Query, sceneSentences } from '../env/text/index.ts';
+import { descriptiveness, isScene, sceneSentences } from '../env/text/index.ts';
 import { readQueries } from '../env/text/rlhf/queries.ts';
 import {
   type CausalLM,
@@ -13,7 +13,7 @@ import {
   trainByteLevelTokenizer,
 } from '../lm/index.ts';
 import { SeedSequence } from '../random/index.ts';
-import { type PreferenceSource, readPreferenceSplit } from '../trainer/reward-data.ts';
+import { labelText, labelTokenizerOf, type PreferenceSource, readPreferenceSplit } from '../trainer/reward-data.ts';
 import { CliError } from './cli-error.ts';
 import { loadLanguageModel } from './generate-text.ts';
 import { newModel, SPECIAL_TOKENS } from './new-model.ts';
@@ -36,7 +36,7 @@ export interface RlhfSetup {
   /** What the model learns to write; null for nothing. */
   readonly examples: string | readonly object[] | null;
   /** To train with, and others to measure by. */
-  readonly queries: { readonly train: readonly Query[]; readonly heldOut: readonly Query[] };
+  readonly queries: { readonly train: readonly string[]; readonly heldOut: readonly string[] };
   /** Where preferences come from; null if the rule is to make them. */
   readonly preferences: Omit<PreferenceSource, 'seed' | 'tokenizer'> | null;
   readonly model: CausalLM;
@@ -64,12 +64,14 @@ export async function setUp(
   const examples = made === null ? (dataset.examples ?? null) : made.sentences.map((text) => ({ text }));
   const { model, tokenizer } = await modelOf(recipe, examples, seeds.model);
   const preferences = preferencesOf(recipe, warn);
+  const queries = made ?? (await queriesOf(recipe, preferences, tokenizer));
+  for (const query of [...queries.train, ...queries.heldOut]) checkRoom(query, tokenizer, model);
   return {
     recipe,
     seeds,
     rule: rule === null ? null : { score: descriptiveness, ...(made === null ? {} : { belongs: isScene }) },
     examples,
-    queries: made ?? (await queriesOf(recipe, preferences, tokenizer)),
+    queries,
     preferences,
     model,
     tokenizer,
@@ -77,6 +79,14 @@ export async function setUp(
     // When nothing can be wrong any more.
     run: new StagedRun(recipe, runDirectory, resumes),
   };
+}
+
+function checkRoom(query: string, tokenizer: Tokenizer, { config }: CausalLM): void {
+  const { length } = tokenizer.encode(query);
+  if (length < config.maxPositions) return;
+  throw new CliError(
+    `A query of ${length} tokens leaves no room in the model's context of ${config.maxPositions}: ${JSON.stringify(query.slice(0, 60))}`,
+  );
 }
 
 type SeededRecipe = RlhfSetup['recipe'];
@@ -134,14 +144,15 @@ const HELD_OUT = 512;
 
 /** Queries of a file, or those of the preferences, each once. Preferences are read in any case: a bad row is told now. */
 async function queriesOf(
-  { dataset = {}, evaluation, seed }: SeededRecipe,
+  recipe: SeededRecipe,
   preferences: RlhfSetup['preferences'],
   tokenizer: Tokenizer,
 ): Promise<RlhfSetup['queries']> {
+  const { dataset = {}, evaluation, seed } = recipe;
   const answered = preferences === null ? [] : (await readPreferenceSplit({ ...preferences, tokenizer, seed })).train;
   const { queries: named } = dataset;
-  let queries: readonly Query[];
-  if (typeof named === 'string') queries = await readQueries(named);
+  let queries: readonly string[];
+  if (typeof named === 'string') queries = await textsOfQueries(named, recipe.preferences.labelTokenizer, tokenizer);
   else {
     queries = [...new Set(answered.map(({ prompt }) => prompt))].map((prompt) => {
       if (typeof prompt === 'string') return prompt;
@@ -163,4 +174,25 @@ async function queriesOf(
       { cause: error },
     );
   }
+}
+
+/** The queries of a file. Token ids, as OpenAI's label files have them, are what the labels' tokenizer says; else the model's own. */
+async function textsOfQueries(
+  path: string,
+  labelTokenizer: string | undefined,
+  tokenizer: Tokenizer,
+): Promise<readonly string[]> {
+  const queries = await readQueries(path);
+  const labels = (await labelTokenizerOf({ labelTokenizer, tokenizer })) ?? tokenizer;
+  return queries.map((query, i) => {
+    if (typeof query === 'string') return query;
+    let said: string;
+    try {
+      said = labelText(labels, query);
+    } catch (error) {
+      throw new CliError(`${path}: query ${i + 1} ${(error as Error).message}`, undefined, { cause: error });
+    }
+    if (said === '') throw new CliError(`${path}: query ${i + 1} is nothing but padding`);
+    return said;
+  });
 }

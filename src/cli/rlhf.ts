@@ -4,7 +4,7 @@
 
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Query } from '../env/text/index.ts';
-import { type CausalLM, hasAdapters, mergeLora, RewardModel } from '../lm/index.ts';
+import { applyLora, type CausalLM, hasAdapters, mergeLora, RewardModel } from '../lm/index.ts';
 import { copyCausalLM } from '../lm/models/architectures.ts';
 import { LMActorNetwork, LMCriticNetwork } from '../rl/index.ts';
 import { drawFigure, scoreAgainstKl } from '../plots/index.ts';
@@ -60,6 +60,9 @@ export async function trainRlhf(
   }
 }
 
+/** Episodes between checkpoints in reinforcement learning, which takes longest, so that a run that is killed loses little. */
+const SAVE_INTERVAL = 1024;
+
 /** Ctrl-C, in any stage: what there is is saved. */
 class Interrupted extends Error {}
 
@@ -84,7 +87,7 @@ class RlhfRun {
       screen.say(comparison(result));
       screen.say(samplesText(result.contestants, this.#setup.recipe.evaluation?.samples ?? 4));
       const [first] = queries.heldOut;
-      screen.say(whereAndNext(result, typeof first === 'string' ? first : '...'));
+      screen.say(whereAndNext(result, first!));
       screen.result(resultJson(result));
       return 0;
     } catch (error) {
@@ -190,12 +193,19 @@ class RlhfRun {
   /** The rule is looked at, and told to nobody. */
   async #reinforce(tuned: CausalLM, reward: RewardModel): Promise<CausalLM> {
     const { recipe, run, rule, queries, tokenizer, seeds } = this.#setup;
-    const { algorithm = { name: 'ppo' as const }, ...options } = recipe.rl;
+    const {
+      algorithm = { name: 'ppo' as const },
+      critic: _critic,
+      lora,
+      saveInterval = SAVE_INTERVAL,
+      ...options
+    } = recipe.rl;
     this.#begin(`Reinforcement learning in RLHFEnv-v0, by ${algorithm.name.toUpperCase()}`, 'update', 'rewards');
     let policy = await run.model('models/ppo');
     if (policy !== undefined) this.#alreadyDone(policy);
     else {
       policy = copyCausalLM(tuned);
+      if (lora !== undefined) applyLora(policy, lora, { seed: seeds.rl });
       const rules: number[] = [];
       const { callbacks: _callbacks, ...place } = this.#watched('rl');
       const { stoppedBy } = await trainAgent({
@@ -203,8 +213,9 @@ class RlhfRun {
         envName: 'RLHFEnv-v0',
         envOptions: { ...recipe.envOptions, tokenizer, dataset: queries.train, reward, refModel: tuned },
         actor: new LMActorNetwork(policy, { padTokenId: tokenizer.padTokenId }),
-        critic: algorithm.name === 'ppo' ? new LMCriticNetwork(policy, { seed: seeds.critic }) : undefined,
+        critic: algorithm.name === 'ppo' ? await this.#critic(policy) : undefined,
         algorithm,
+        saveInterval,
         seed: seeds.rl,
         ...place,
         callbacks: {
@@ -228,6 +239,17 @@ class RlhfRun {
     }
     this.#screen.say(rlText(await updatePoints(run.file('rl'), null), targetOf(recipe)));
     return policy;
+  }
+
+  /** What foresees rewards. A language model's own trunk has little use for what a text was worth so far; a reward model's is about that. */
+  async #critic(policy: CausalLM): Promise<LMCriticNetwork> {
+    const { recipe, run, seeds } = this.#setup;
+    const { critic = 'reward', lora } = recipe.rl;
+    const seed = seeds.critic;
+    if (critic === 'shared') return new LMCriticNetwork(policy, { seed });
+    const own = await LMCriticNetwork.fromPretrained(run.file('models/reward'), { freshHead: true, seed });
+    if (lora !== undefined) applyLora(own.model, lora, { seed });
+    return own;
   }
 
   /** The same preferences without a reward model. Null if the recipe has none of it. */
@@ -276,7 +298,7 @@ class RlhfRun {
     for (const [title, model] of trained) {
       if (model === null) continue;
       const written = await this.#write(model, asked, seeds.evaluation);
-      const kl = await divergence(written, model, tuned);
+      const kl = await divergence(written, model, tuned, recipe.rl.temperature);
       contestants.push({ name: title, ...(await measure(written, judges, kl)) });
     }
     return contestants;
@@ -312,7 +334,8 @@ class RlhfRun {
     const { tokenizer, maxGeneration, recipe } = this.#setup;
     const { signal } = this.#screen;
     const { truncateAt, stopStrings } = recipe.envOptions ?? {};
-    const options = { maxNewTokens: maxGeneration, seed, signal, truncateAt, stopStrings };
+    const { temperature } = recipe.rl;
+    const options = { maxNewTokens: maxGeneration, seed, signal, temperature, truncateAt, stopStrings };
     const written = await write({ model, tokenizer }, prompts, options);
     if (signal.aborted) throw new Interrupted();
     return written;

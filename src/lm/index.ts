@@ -80,7 +80,13 @@ export {
   savePretrained,
   type SaveOptions,
 } from './pretrained.ts';
-export { type NormalizeOptions, type RewardInput, RewardModel, type RewardModelOptions } from './reward-model.ts';
+export {
+  EqualScoresError,
+  type NormalizeOptions,
+  type RewardInput,
+  RewardModel,
+  type RewardModelOptions,
+} from './reward-model.ts';
 export type { ResizeOptions } from './resize-embeddings.ts';
 export { logProbability, processLogits, type SampledToken, Sampler, type SamplingOptions } from './sampling.ts';
 export { type AskedSequence, SequenceLogProbs, type SequenceLogProbsOptions } from './sequence-log-probs.ts';

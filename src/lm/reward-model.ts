@@ -41,6 +41,12 @@ export interface NormalizeOptions {
   readonly std?: number | undefined;
 }
 
+/** Rewards of which none differs from another by more than rounding errors: there is nothing to scale. */
+export class EqualScoresError extends RangeError {}
+
+/** Scores of less deviation, relative to the largest, differ by rounding errors. */
+const LEAST_DEVIATION = 1e-6;
+
 /** The bias of GPT-2's last norm, in which the score's can be kept. Llama's and Qwen 2's norms have none. */
 const LAST_NORM_BIAS = 'transformer.ln_f.bias';
 /** The key of config.json for a bias that no weight holds. */
@@ -169,7 +175,7 @@ export class RewardModel {
    * {@link bias}. Comparisons of texts stay as they are. Ziegler et al. 2019, section 2.1.
    *
    * @returns mean and standard deviation (of the population) before
-   * @throws RangeError if all samples have the same score, or there are fewer than two
+   * @throws EqualScoresError if all samples have the same score; RangeError if there are fewer than two, or a score is not finite
    */
   async normalize(
     samples: readonly RewardInput[],
@@ -180,8 +186,14 @@ export class RewardModel {
     const scores = await this.score(samples);
     const before = scores.reduce((sum, score) => sum + score, 0) / scores.length;
     const deviation = Math.sqrt(scores.reduce((sum, score) => sum + (score - before) ** 2, 0) / scores.length);
-    if (!(deviation > 0)) {
-      throw new RangeError(`the scores of all ${scores.length} samples are ${before}: there is nothing to normalise`);
+    if (!Number.isFinite(deviation)) {
+      throw new RangeError(`the scores of the ${scores.length} samples are not all finite: their mean is ${before}`);
+    }
+    const largest = scores.reduce((most, score) => Math.max(most, Math.abs(score)), 0);
+    if (deviation <= LEAST_DEVIATION * largest) {
+      throw new EqualScoresError(
+        `the scores of all ${scores.length} samples are ${before}: there is nothing to normalise`,
+      );
     }
     const gain = std / deviation;
     const { data } = this.model.score.weight.storage;

@@ -13,6 +13,18 @@ export interface LMNetworkOptions extends DownloadOptions {
   readonly padTokenId?: number | undefined;
 }
 
+/** What an {@link LMCriticNetwork} is told besides its model. */
+export interface CriticOptions {
+  /** Of a fresh head's weights, which begin small, so that first values are near 0. Default: from the operating system. */
+  readonly seed?: number | undefined;
+  readonly padTokenId?: number | undefined;
+  /**
+   * Whether a classifier's head begins anew. A reward model's trunk knows what makes a text good, but its head has only ever seen
+   * whole texts, and what it says of half a text can be far off. Default false.
+   */
+  readonly freshHead?: boolean | undefined;
+}
+
 /** Token ids to the scores of the next token: a causal language model as an actor. */
 export class LMActorNetwork extends Module {
   readonly model: CausalLM;
@@ -55,47 +67,41 @@ export class LMCriticNetwork extends Module {
   /**
    * @throws RangeError for a padding token that the model does not know, or a classifier of several labels
    */
-  constructor(
-    model: CausalLM | SequenceClassifier,
-    {
-      seed,
-      padTokenId,
-    }: {
-      /** Of the head's weights, which begin small, so that first values are near 0. Default: from the operating system. */
-      readonly seed?: number | undefined;
-      readonly padTokenId?: number | undefined;
-    } = {},
-  ) {
+  constructor(model: CausalLM | SequenceClassifier, { seed, padTokenId, freshHead = false }: CriticOptions = {}) {
     super();
     this.model = model;
     this.padTokenId = checkedPadding(model, padTokenId);
     const { hiddenSize, numLabels } = model.config;
-    if (model instanceof SequenceClassifier) {
-      if (numLabels !== 1) {
-        throw new RangeError(
-          `a critic says one number, but this classifier has ${numLabels} labels: make it with numLabels 1`,
-        );
-      }
-      this.score = model.score;
+    const fresh = (): Linear => {
+      const weightInit = normal({ std: 1 / (hiddenSize + 1) });
+      return new Linear(hiddenSize, 1, { weightInit, biasInit: constant(0), generator: defaultRng(seed) });
+    };
+    if (!(model instanceof SequenceClassifier)) {
+      this.score = fresh();
       return;
     }
-    const weightInit = normal({ std: 1 / (hiddenSize + 1) });
-    this.score = new Linear(hiddenSize, 1, { weightInit, biasInit: constant(0), generator: defaultRng(seed) });
+    if (numLabels !== 1) {
+      throw new RangeError(
+        `a critic says one number, but this classifier has ${numLabels} labels: make it with numLabels 1`,
+      );
+    }
+    this.score = model.score;
+    if (freshHead) this.score.weight.storage.data.set(fresh().weight.storage.data);
   }
 
   /**
    * A sequence classifier of one label, as transformers has it: the head of the folder, if it has one (a reward model), else a fresh
    * one on the language model's trunk.
    *
-   * @param options.seed of a fresh head
    * @throws ModelError, SafetensorsError or HubError if the model cannot be had; RangeError as the constructor
    */
   static async fromPretrained(
     source: string,
-    options: LMNetworkOptions & { readonly seed?: number | undefined } = {},
+    options: LMNetworkOptions & CriticOptions = {},
   ): Promise<LMCriticNetwork> {
-    const { padTokenId, ...rest } = options;
-    return new LMCriticNetwork(await classifierFromPretrained(source, { ...rest, numLabels: 1 }), { padTokenId });
+    const { padTokenId, freshHead, ...rest } = options;
+    const model = await classifierFromPretrained(source, { ...rest, numLabels: 1 });
+    return new LMCriticNetwork(model, { padTokenId, freshHead, seed: rest.seed });
   }
 
   /** int32 ids `[batch, time]` give values `[batch, time]`, of the text up to and with each token. */

@@ -10,7 +10,7 @@ import {
   splitRecords,
   Tokenizer,
 } from '../lm/index.ts';
-import { LABEL_PADDING } from '../lm/datasets/preferences.ts';
+import { withoutLabelPadding } from '../lm/datasets/preferences.ts';
 
 /** Texts to compare, as tokens. */
 export interface Comparison {
@@ -52,11 +52,8 @@ const GPT2_END = 50_256;
 
 /** Reads preferences and keeps some back. @throws DatasetError naming file and line of a bad row */
 export async function readPreferenceSplit(source: PreferenceSource): Promise<PreferenceSplit<PreferenceExample>> {
-  const { dataset, evalDataset, tokenizer, badRows, numSamples, testSize, seed, warn = console.warn } = source;
-  const labels =
-    typeof source.labelTokenizer === 'string'
-      ? await Tokenizer.fromPretrained(source.labelTokenizer)
-      : (source.labelTokenizer ?? (tokenizer.eosTokenId === GPT2_END ? tokenizer : undefined));
+  const { dataset, evalDataset, badRows, numSamples, testSize, seed, warn = console.warn } = source;
+  const labels = await labelTokenizerOf(source);
   const decode = labels && ((ids: readonly number[]) => labelText(labels, ids));
   const read = async (rows: string | readonly object[]): Promise<readonly PreferenceExample[]> => {
     const { examples, skipped } = await readPreferences(rows, { badRows, numSamples, decode });
@@ -71,9 +68,18 @@ export async function readPreferenceSplit(source: PreferenceSource): Promise<Pre
   return testSize === undefined ? { train: examples, test: [] } : splitRecords(examples, { testSize, seed });
 }
 
-/** What a label's token ids say, without padding. @throws RangeError if they are not the tokenizer's */
-function labelText(tokenizer: Tokenizer, ids: readonly number[]): string {
-  const known = ids.filter((id) => id !== LABEL_PADDING || id < tokenizer.vocabSize);
+/** The tokenizer that made the token ids of a dataset: the one that is named, or the model's if that is GPT-2's. */
+export async function labelTokenizerOf({
+  labelTokenizer,
+  tokenizer,
+}: Pick<PreferenceSource, 'labelTokenizer' | 'tokenizer'>): Promise<Tokenizer | undefined> {
+  if (typeof labelTokenizer === 'string') return Tokenizer.fromPretrained(labelTokenizer);
+  return labelTokenizer ?? (tokenizer.eosTokenId === GPT2_END ? tokenizer : undefined);
+}
+
+/** What a dataset's token ids say, without padding. @throws RangeError if they are not the tokenizer's */
+export function labelText(tokenizer: Tokenizer, ids: ArrayLike<number>): string {
+  const known = withoutLabelPadding(ids, tokenizer.vocabSize);
   const foreign = known.find((id) => id >= tokenizer.vocabSize);
   if (foreign !== undefined) {
     throw new RangeError(

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { hasAdapters, mergeLora, type RewardModel } from '../lm/index.ts';
+import { EqualScoresError, hasAdapters, mergeLora, type RewardModel } from '../lm/index.ts';
 import type { Judged } from '../plots/index.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
@@ -130,7 +130,7 @@ export class RewardTask implements ExampleTask<Comparison> {
       this.#reward.dispose();
     }
     if (mergeAdapters) this.model.unfreeze();
-    if (normalizeAfter) await this.#reward.normalize(referenceSample(this.rows, this.#settings));
+    if (normalizeAfter) await normalizeReward(this.#reward, this.rows, this.#settings, this.#options.warn);
     if (this.dryRun) return {};
     this.modelPath =
       this.#options.rewardModelPath ?? join(directory ?? 'models', directory === null ? 'reward' : 'model');
@@ -157,8 +157,23 @@ export class RewardTask implements ExampleTask<Comparison> {
   }
 }
 
+/** Gives rewards mean 0 and variance 1 on some texts of the dataset; where all score alike, they stay as they are, with a warning. */
+export async function normalizeReward(
+  reward: RewardModel,
+  rows: readonly Comparison[],
+  settings: RewardSettings,
+  warn: (message: string) => void = console.warn,
+): Promise<void> {
+  try {
+    await reward.normalize(referenceSample(rows, settings));
+  } catch (error) {
+    if (!(error instanceof EqualScoresError)) throw error;
+    warn(`rewards are not normalised: ${error.message}`);
+  }
+}
+
 /** The texts on which rewards are normalised: those of the first comparisons, evenly over the dataset. */
-export function referenceSample(rows: readonly Comparison[], { normalizeSamples }: RewardSettings): Int32Array[] {
+function referenceSample(rows: readonly Comparison[], { normalizeSamples }: RewardSettings): Int32Array[] {
   const texts = rows.flatMap(({ candidates }) => candidates);
   const step = Math.max(1, texts.length / normalizeSamples);
   return Array.from({ length: Math.min(texts.length, normalizeSamples) }, (_, i) => texts[Math.floor(i * step)]!);

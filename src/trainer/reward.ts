@@ -16,7 +16,7 @@ import type { ExampleOptions, ExampleResult } from './example-options.ts';
 import { ExampleRun } from './example-run.ts';
 import { readPreferenceSplit, tokenizeComparisons } from './reward-data.ts';
 import { type RewardSettings, resolveRewardOptions } from './reward-settings.ts';
-import { planOf, referenceSample, RewardTask } from './reward-task.ts';
+import { normalizeReward, planOf, RewardTask } from './reward-task.ts';
 
 /** Options of {@link trainReward}. Names and defaults are those of the Python original where it has them. */
 export interface TrainRewardOptions extends ExampleOptions {
@@ -132,7 +132,7 @@ export async function trainReward(options: TrainRewardOptions): Promise<RewardRe
     resume = { path: resumeCheckpoint, state };
     reward = new RewardModel(model, tokenizer, { bias: state.extra['bias']?.[0] });
   } else if (settings.normalizeBefore) {
-    await reward.normalize(referenceSample(data.train, settings));
+    await normalizeReward(reward, data.train, settings, warn);
   }
   chooseTrained(reward, settings, options);
   const lowestLoss = Math.min(...(resume?.state.evaluations ?? []).map(({ loss }) => loss));

@@ -8,8 +8,10 @@ import { parseRecipeOf } from '../../src/cli/recipe.ts';
 import { label, type WrittenText } from '../../src/cli/rlhf-labels.ts';
 import { bestOfNDivergence, divergence } from '../../src/cli/rlhf-measure.ts';
 import { rlhfRecipeSchema } from '../../src/cli/rlhf-schema.ts';
+import { type RlhfSetup, setUp } from '../../src/cli/rlhf-setup.ts';
 import { descriptiveness, sceneSentences } from '../../src/env/text/index.ts';
 import { fromPretrained, RewardModel, savePretrained } from '../../src/lm/index.ts';
+import { readRun } from '../../src/tracking/index.ts';
 import { a, b, c, constantModel, eos } from '../env/text/rlhf/constant-model.ts';
 import { byteTokenizer, tinyGpt } from '../trainer/sft-models.ts';
 import { gymformer } from './command.ts';
@@ -92,6 +94,8 @@ envOptions: { maxGeneration: 8, klCoef: 0.1, truncateAt: { token: ".", after: 2 
 rl:
   algorithm: { name: rloo, learningRate: 1e-4 }
   groupSize: 2
+  temperature: 0.8
+  lora: { r: 2 }
   numEnvs: 4
   updateInterval: 8
   maxEpisodes: 16
@@ -135,6 +139,8 @@ seed: 3
     expect(readdirSync(join(run, 'models')).sort()).toEqual(['dpo', 'ppo', 'reward']);
     // Adapters were added to the weights.
     await fromPretrained(join(run, 'models/dpo'));
+    await fromPretrained(join(run, 'models/ppo'));
+    expect((await readRun(join(run, 'rl'))).config).toMatchObject({ temperature: 0.8, saveInterval: 1024 });
     expect(readFileSync(join(run, 'curve.svg'), 'utf8')).toContain('score by the reward model');
   });
 
@@ -205,6 +211,32 @@ seed: 3
     expect(code).not.toBe(0);
     expect(existsSync(run)).toBe(false);
   });
+
+  test('queries may be token ids, which are what the tokenizer of the labels says', async () => {
+    const { queries } = await setUpWith(labels);
+    expect([...queries.train, ...queries.heldOut].sort()).toEqual(
+      Array.from({ length: 24 }, (_, i) => `q${i}: `).sort(),
+    );
+  });
+
+  test.each([
+    [
+      'an id that this has not',
+      [[3, 50_259], [40_000]],
+      'queries.json: query 2 has the token id 40000, but the tokenizer only',
+    ],
+    ['nothing but padding', [[50_259]], 'queries.json: query 1 is nothing but padding'],
+    ['no room for an answer', Array(9).fill('a'.repeat(200)), "leaves no room in the model's context of"],
+  ])('a query with %s is told before training', async (_name, queries, message) => {
+    const path = join(root, 'queries.json');
+    writeFileSync(path, JSON.stringify(queries.map((query) => ({ query }))));
+    await expect(setUpWith(path)).rejects.toThrow(message);
+  });
+
+  function setUpWith(queries: string): Promise<RlhfSetup> {
+    const recipe = parseRecipeOf(rlhfRecipeSchema, `${OWN}dataset: { queries: ${queries} }\n`, 'my.yaml');
+    return setUp({ ...recipe, runDirectory: join(root, 'set-up') }, () => undefined, false);
+  }
 
   test('the example of the docs is a recipe', () => {
     const docs = readFileSync(new URL('../../docs/rlhf.md', import.meta.url), 'utf8');

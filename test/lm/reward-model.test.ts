@@ -6,6 +6,7 @@ import {
   chatmlTemplate,
   classifierFromConfig,
   classifierFromPretrained,
+  EqualScoresError,
   fromConfig,
   type RawConfig,
   RewardModel,
@@ -201,7 +202,12 @@ describe('what goes wrong', () => {
   });
 
   it('samples of one score', async () => {
-    await expect(rewardModel().normalize(['a', 'a'])).rejects.toThrow('the scores of all 2 samples are');
+    await expect(rewardModel().normalize(['a', 'a'])).rejects.toThrow(EqualScoresError);
+    const near = rewardModel();
+    near.score = async () => Float64Array.of(5, 5 + 1e-6);
+    await expect(near.normalize(['a', 'b'])).rejects.toThrow('the scores of all 2 samples are 5');
+    near.score = async () => Float64Array.of(1, Number.NaN);
+    await expect(near.normalize(['a', 'b'])).rejects.toThrow('are not all finite');
     await expect(rewardModel().normalize(['a'])).rejects.toThrow('takes two samples or more, but there are 1');
   });
 

@@ -203,6 +203,16 @@ describe('normalisation', () => {
     expect(metrics[0]!['maxReward']! - metrics[0]!['minReward']!).toBeGreaterThan(2);
   });
 
+  test('of a head that says the same of every text: not done, with a warning', async () => {
+    const model = classifierFromCausalLM(tinyGpt(), { numLabels: 1, seed: 1 });
+    model.score.weight.storage.data.fill(0);
+    const warnings: string[] = [];
+    const warn = (message: string): number => warnings.push(message);
+    const { rewardModel } = await tinyReward({ model, epochs: 1, learningRate: 0, warn });
+    expect(warnings).toEqual(Array(2).fill(expect.stringMatching(/^rewards are not normalised: .* samples are 0: /)));
+    expect(Array.from(await rewardModel.score(['a', 'b']))).toEqual([0, 0]);
+  });
+
   test('or not at all', async () => {
     const { rewardModel, metrics } = await tinyReward({ normalizeBefore: false, normalizeAfter: false, epochs: 1 });
     expect(rewardModel.bias).toBe(0);

@@ -24,7 +24,12 @@ export interface PreferenceExample {
 }
 
 /** What fills the texts of OpenAI's labels up to one length. GPT-2's tokens end at 50256. */
-export const LABEL_PADDING = 50_259;
+const LABEL_PADDING = 50_259;
+
+/** Token ids without that padding, which is none to a tokenizer that has the token. */
+export function withoutLabelPadding(ids: ArrayLike<number>, vocabSize: number): number[] {
+  return Array.from(ids).filter((id) => id !== LABEL_PADDING || id < vocabSize);
+}
 
 /** How rows are read. */
 export interface PreferenceOptions {

@@ -2,6 +2,7 @@
 // The name, the keyword arguments and most of info are the Python original's; its divergence compares the policy with the reference.
 
 import type { MaybePromise, ResetOptions, ResetResult, StepResult } from '../../env.ts';
+import { withoutLabelPadding } from '../../../lm/datasets/preferences.ts';
 import { EnvError } from '../../errors.ts';
 import type { EpisodeRewarder } from '../episode-rewarder.ts';
 import type { RewardErrorPolicy } from '../rewards/reward-function.ts';
@@ -182,7 +183,9 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
   protected override prompt(options: Readonly<Record<string, unknown>>): MaybePromise<TextPrompt<AskedQuery>> {
     return after(this.#queries, (queries) => {
       const index = this.exampleIndex(queries.length, options);
-      return { prompt: queries[index]!, context: { index }, info: { index } };
+      const query = queries[index]!;
+      const prompt = typeof query === 'string' ? query : withoutLabelPadding(query, this.tokenizer.vocabSize);
+      return { prompt, context: { index }, info: { index } };
     });
   }
 
