@@ -1,8 +1,8 @@
 export { type Calibration, calibration, type CalibrationBin, calibrationFigure, type Judged } from './calibration.ts';
 export { type BandKind } from './curves.ts';
 export { drawFigure, type Figure, type LegendEntry, type PlotModule } from './figure.ts';
+export { drawMedia } from './media.ts';
 export {
-  drawMedia,
   type DrawnRuns,
   drawRuns,
   type DrawRunsOptions,

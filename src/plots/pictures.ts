@@ -1,6 +1,5 @@
 // The pictures of runs: which there are, and what they are called.
 
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { calibrationFigure, readJudged } from './calibration.ts';
 import type { BandKind } from './curves.ts';
@@ -98,18 +97,6 @@ export async function drawRuns(paths: readonly string[], options: DrawRunsOption
   for (const { name, figure } of figures) if (figure !== null) pictures.push({ name, svg: await drawFigure(figure) });
   const known = new Set(runs.flatMap((run) => [...run.metrics]));
   return { pictures, problems, metrics: [...known].sort() };
-}
-
-/** Draws a run into its `media/`. Never throws: a run does not fail because its picture does. */
-export async function drawMedia(runDirectory: string): Promise<void> {
-  try {
-    const { pictures } = await drawRuns([runDirectory]);
-    const folder = join(runDirectory, 'media');
-    if (pictures.length > 0) await mkdir(folder, { recursive: true });
-    for (const { name, svg } of pictures) await writeFile(join(folder, `${name}.svg`), svg);
-  } catch (error) {
-    process.emitWarning(`no pictures were drawn of ${runDirectory}: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 async function histogramOf(

@@ -9,6 +9,7 @@ import { groupedMetrics } from './metric-names.ts';
 import { WandbLogFile } from './record-file.ts';
 import type { CompletionRow, EpisodeRow, MetricsRow } from './rows.ts';
 import { timeOf, type TrackedRun, type Tracker } from './tracker.ts';
+import { artifactFile, type Table, TableArtifact, tableFile } from './wandb-table.ts';
 import { encoded, type Fields } from './wire.ts';
 
 export interface WandbOptions {
@@ -93,9 +94,10 @@ export class WandbTracker implements Tracker {
     if (chosen.length === 0) return;
     const columns = COLUMNS.filter((name) => chosen.some((row) => row[name] !== undefined));
     const data = chosen.map((row) => columns.map((name) => row[name] ?? null));
-    const text = Buffer.from(JSON.stringify({ columns, data }));
-    const file = this.#media('table', `completions_${step}`, 'table.json', text);
-    this.#waiting.push(['completions', { _type: 'table-file', ...file, ncols: columns.length, nrows: data.length }]);
+    const table = { columns, data };
+    const file = this.#media('table', `completions_${step}`, 'table.json', tableFile(table));
+    const shown = { ncols: columns.length, nrows: data.length, log_mode: 'IMMUTABLE', ...this.#artifact(table, step) };
+    this.#waiting.push(['completions', { _type: 'table-file', ...file, ...shown }]);
   }
 
   histogram(name: string, values: readonly number[]): void {
@@ -110,6 +112,8 @@ export class WandbTracker implements Tracker {
 
   async finish(summary: TrackedRun['config'] | null): Promise<void> {
     if (this.#log === null) return;
+    // What came after the last row, such as pictures, stands in that row.
+    if (this.#row !== null) this.#row = { ...this.#row, items: [...this.#row.items, ...this.#waiting] };
     this.#writeRow();
     const ended = Object.entries(summary ?? {});
     const runtime = Math.round(this.#seconds);
@@ -148,19 +152,27 @@ export class WandbTracker implements Tracker {
   }
 
   #runRecord({ name, config, startedAt }: TrackedRun): Fields {
-    const { project, entity, runName = name, group, tags = [] } = this.#options;
+    const { runName = name, group, tags = [] } = this.#options;
+    const { id, project, entity } = this.#place;
     const configuration = updates([['_wandb', {}], ...Object.entries(config)], 1);
     return (record) => {
       record
-        .string(1, this.#id)
-        .string(2, entity ?? process.env['WANDB_ENTITY'])
-        .string(3, project ?? process.env['WANDB_PROJECT'] ?? 'gymformer')
+        .string(1, id)
+        .string(2, entity)
+        .string(3, project)
         .message(4, configuration)
         .string(6, group ?? process.env['WANDB_RUN_GROUP'])
         .string(8, runName);
       for (const tag of tags) record.string(10, tag);
       record.string(13, hostname()).message(17, timestamp(startedAt));
     };
+  }
+
+  /** Where on W&B the run goes. */
+  get #place(): { readonly id: string; readonly project: string; readonly entity: string | undefined } {
+    const { project = process.env['WANDB_PROJECT'] ?? 'gymformer', entity = process.env['WANDB_ENTITY'] } =
+      this.#options;
+    return { id: this.#id, project, entity };
   }
 
   /** A step of history is one record: an episode may end with the very step that an update's row stands at. */
@@ -196,6 +208,17 @@ export class WandbTracker implements Tracker {
     writeFileSync(file, bytes);
     this.#write(6, (files) => files.message(1, (item) => item.string(1, path)));
     return { path, sha256, size: bytes.length };
+  }
+
+  /** Puts a table of texts where its artifact is uploaded from, and tells what history says of it. */
+  #artifact(table: Table, step: number): TableArtifact['places'] {
+    const artifact = new TableArtifact('completions');
+    const bytes = artifactFile(table);
+    const file = resolve(this.folder!, 'artifacts', `completions_${step}.table.json`);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, bytes);
+    this.#write(8, artifact.record(this.#place, 'completions', bytes, file));
+    return artifact.places;
   }
 
   #write(field: number, what: Fields): void {

@@ -337,7 +337,7 @@ export class ExampleRun<Row extends Sized> {
     this.#writeSummary(stop.by, { stopReason: stop.reason, ...more });
     const { tokens, seconds, evalLoss } = this.#progress();
     const { directory } = this.#written;
-    if (directory !== null) await drawMedia(directory.path);
+    if (directory !== null) await drawMedia(directory.path, this.#options.warn);
     return {
       trainLoss: this.#trainLoss,
       evalLoss,

@@ -191,7 +191,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     }
     const result = this.#result(this.#stop);
     const { directory } = this.written;
-    if (directory !== null) await drawMedia(directory.path);
+    if (directory !== null) await drawMedia(directory.path, this.#options.warn);
     return result;
   }
 

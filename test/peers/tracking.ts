@@ -2,7 +2,6 @@
 // agent's run once more. `tracking.ts <folder> <address of MLflow>`; prints the ids of the runs in MLflow as JSON.
 
 import { join } from 'node:path';
-import { deflateSync } from 'node:zlib';
 import { MLPActorNetwork, MLPCriticNetwork } from '../../src/rl/index.ts';
 import { exportRun, MlflowTracker, TensorBoardTracker, type Tracker, WandbTracker } from '../../src/tracking/index.ts';
 import { trainAgent } from '../../src/trainer/index.ts';
@@ -39,29 +38,4 @@ const again = [
 ];
 const { failures } = await exportRun(join(folder, 'agent'), again);
 
-// A picture of 3 x 2 points, by hand: a tracker takes it as it is.
-const image = new TensorBoardTracker({ directory: join(folder, 'image') });
-image.start({ name: 'image', directory: null, config: {}, startedAt: new Date(), warn: console.error });
-image.image('media/points', pngOf(3, 2), 7);
-image.finish();
-
 console.log(JSON.stringify({ agent: agent.mlflow.runId, text: text.mlflow.runId, failures }));
-
-function pngOf(width: number, height: number): Uint8Array {
-  const chunk = (type: string, data: Uint8Array): Uint8Array => {
-    const bytes = Buffer.concat([Buffer.alloc(4), Buffer.from(type), data, Buffer.alloc(4)]);
-    bytes.writeUInt32BE(data.length, 0);
-    return bytes;
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 0], 8);
-  const rows = deflateSync(Buffer.alloc((width + 1) * height));
-  return Buffer.concat([
-    Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]),
-    chunk('IHDR', header),
-    chunk('IDAT', rows),
-    chunk('IEND', new Uint8Array()),
-  ]);
-}

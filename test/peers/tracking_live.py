@@ -95,10 +95,24 @@ def check_tensorboard_texts(run, events):
     assert "| seed | 5 |" in settings
 
 
-def check_tensorboard_image(folder):
-    event = tensorboard(f"{folder}/image").Images("media/points")[0]
-    assert (event.step, event.width, event.height) == (7, 3, 2)
-    assert event.encoded_image_string.startswith(b"\x89PNG")
+def pictures(run):
+    """Pictures in a run's media/, by the names they have elsewhere."""
+    found = {f"media/{os.path.basename(path)[:-4]}": path for path in glob.glob(f"{run}/media/*.png")}
+    assert "media/learning-curve" in found, found
+    return found
+
+
+def bytes_of(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def check_tensorboard_images(run, events):
+    assert set(events.Tags()["images"]) == set(pictures(run)), events.Tags()["images"]
+    for name, path in pictures(run).items():
+        (event,) = events.Images(name)
+        assert event.encoded_image_string == bytes_of(path)
+        assert (event.width, event.step) == (1280, rows(run, "metrics")[-1]["globalStep"])
 
 
 def inspect(folder, *arguments):
@@ -160,6 +174,55 @@ def check_wandb_table(run):
         assert [row[column("return")] for row in content["data"]] == [row["return"] for row in want]
 
 
+    check_wandb_artifacts(folder, records, tables)
+
+
+def check_wandb_artifacts(folder, records, tables):
+    """Each table is an artifact too, as W&B's own client would have made it of the file's content."""
+    from wandb.sdk.artifacts.artifact_manifest_entry import ArtifactManifestEntry
+    from wandb.sdk.artifacts.artifact_manifests.artifact_manifest_v1 import ArtifactManifestV1
+    from wandb.sdk.artifacts.storage_policies.wandb_storage_policy import WandbStoragePolicy
+    from wandb.sdk.lib.hashutil import md5_file_b64
+
+    artifacts = [record["artifact"] for record in records if record["type"] == "artifact"]
+    assert len(artifacts) == len(tables)
+    (run_id,) = {record["run"]["run_id"] for record in records if record["type"] == "run"}
+    for artifact, table in zip(artifacts, tables):
+        (entry,) = artifact["manifest"]["contents"]
+        assert table["artifact_path"] == f"wandb-client-artifact://{artifact['client_id']}/{entry['path']}"
+        assert table["_latest_artifact_path"] == f"wandb-client-artifact://{artifact['sequence_client_id']}:latest/{entry['path']}"
+        assert (artifact["name"], artifact["type"], artifact["run_id"]) == (f"run-{run_id}-completions", "run_table", run_id)
+        path = entry["local_path"]
+        assert (entry["digest"], int(entry["size"])) == (md5_file_b64(path), os.path.getsize(path))
+        manifest = ArtifactManifestV1(storage_policy=WandbStoragePolicy(), digest_algorithm=artifact["digest_algorithm"])
+        manifest.add_entry(ArtifactManifestEntry(path=entry["path"], digest=entry["digest"], size=int(entry["size"])))
+        assert artifact["digest"] == manifest.digest()
+        check_wandb_table_object(json.load(open(path)), json.load(open(f"{folder}/files/{table['path']}")))
+
+
+def check_wandb_table_object(ours, rows_of):
+    """What W&B's client would write of these rows, and what it makes of ours."""
+    import wandb
+
+    theirs = wandb.Table(columns=rows_of["columns"], data=rows_of["data"])
+    params = theirs._column_types.to_json()["params"]["type_map"]
+    kinds = lambda types: {name: sorted(t["wb_type"] for t in of["params"]["allowed_types"]) for name, of in types.items()}
+    assert kinds(ours["column_types"]["params"]["type_map"]) == kinds(params), (ours["column_types"], params)
+    assert (ours["columns"], ours["data"], ours["nrows"]) == (rows_of["columns"], rows_of["data"], len(rows_of["data"]))
+    read = wandb.Table.from_json(ours, None)
+    assert read.data == rows_of["data"]
+
+
+def check_wandb_images(run):
+    folder, records = inspect(run)
+    told = {file["path"] for r in records if r["type"] == "files" for file in r["files"]["files"]}
+    last = values_of(history_of(records)[-1])
+    for name, path in pictures(run).items():
+        assert last[name]["_type"] == "image-file" and last[name]["path"] in told, last
+        assert bytes_of(f"{folder}/files/{last[name]['path']}") == bytes_of(path)
+        assert (last[name]["width"], last[name]["size"]) == (1280, os.path.getsize(path))
+
+
 def check_wandb_again(folder):
     def history(at):
         return [values_of(record) for record in history_of(inspect(at)[1])]
@@ -204,6 +267,14 @@ def check_mlflow_table(uri, run, run_id):
     assert [row[column("completion")] for row in table["data"]] == [row["completion"] for row in completions]
 
 
+def check_mlflow_images(uri, run, run_id):
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    for name, path in pictures(run).items():
+        assert bytes_of(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=f"{name}.png")) == bytes_of(path)
+
+
 def start_server(folder):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -240,16 +311,18 @@ def main():
                 ("TensorBoard: metrics of a language model", lambda: check_tensorboard(text, tensorboard(text))),
                 ("TensorBoard: episodes, histograms", lambda: check_tensorboard_episodes(agent, tensorboard(agent))),
                 ("TensorBoard: texts, settings", lambda: check_tensorboard_texts(text, tensorboard(text))),
-                ("TensorBoard: pictures", lambda: check_tensorboard_image(folder)),
+                ("TensorBoard: pictures", lambda: check_tensorboard_images(agent, tensorboard(agent))),
                 ("TensorBoard: told later", lambda: check_tensorboard_again(folder)),
                 ("W&B: configuration and history of an agent", lambda: check_wandb(agent)),
                 ("W&B: configuration and history of a language model", lambda: check_wandb(text)),
                 ("W&B: summary", lambda: check_wandb_summary(agent)),
+                ("W&B: pictures", lambda: check_wandb_images(agent)),
                 ("W&B: tables of texts", lambda: check_wandb_table(text)),
                 ("W&B: told later", lambda: check_wandb_again(folder)),
                 ("MLflow: an agent", lambda: check_mlflow(uri, agent, ids["agent"])),
                 ("MLflow: a language model", lambda: check_mlflow(uri, text, ids["text"])),
                 ("MLflow: table of texts", lambda: check_mlflow_table(uri, text, ids["text"])),
+                ("MLflow: pictures", lambda: check_mlflow_images(uri, agent, ids["agent"])),
             ]
             failed = 0
             for name, check in checks:

@@ -214,13 +214,14 @@ describe('whatever lies there', () => {
   test('a picture that cannot be drawn fails no run', async () => {
     const path = run(config(1), { metrics: returns(1, 2) });
     await drawMedia(path);
-    expect(readdirSync(join(path, 'media'))).toEqual(['learning-curve.svg']);
+    expect(readdirSync(join(path, 'media'))).toEqual(['learning-curve.png', 'learning-curve.svg']);
+    expect((await loadImage(join(path, 'media/learning-curve.png'))).width).toBe(1280);
     expect(readFileSync(join(path, 'media/learning-curve.svg'), 'utf8')).toMatch(/^<svg [^]*<\/svg>\n$/);
     const blocked = run(config(2), { metrics: returns(1, 2) });
     writeFileSync(join(blocked, 'media'), 'a file in the way');
-    const warned = new Promise((resolve) => process.once('warning', resolve));
-    await drawMedia(blocked);
-    expect(String(await warned)).toContain('no pictures were drawn');
+    const warnings: string[] = [];
+    await drawMedia(blocked, (warning) => warnings.push(warning));
+    expect(warnings).toEqual([expect.stringContaining('no pictures were drawn')]);
   });
 });
 

@@ -27,6 +27,7 @@ function recorder(): { readonly tracker: Tracker; readonly told: (readonly [what
     log: (row, step) => void told.push(['log', row, step]),
     episode: (row, step) => void told.push(['episode', row, step]),
     completions: (rows, step) => void told.push(['completions', rows, step]),
+    image: (name, png, step) => void told.push(['image', name, Buffer.from(png).subarray(1, 4).toString(), step]),
     histogram: (name, values, step) => void told.push(['histogram', name, values, step]),
     finish: (summary) => void told.push(['finish', summary]),
   };
@@ -48,6 +49,10 @@ describe('a tracker is told', () => {
     expect(of('log')).toEqual(metrics.rows.map((row) => ['log', row, row['globalStep']]));
     expect(of('episode')).toEqual(episodes.rows.map((row) => ['episode', row, row['globalStep']]));
     expect(of('histogram').flatMap(([, , values]) => values)).toEqual(episodes.rows.map((row) => row['return']));
+    const { globalStep } = metrics.rows.at(-1)!;
+    expect(of('image')).toEqual(
+      ['learning-curve', 'rewards'].map((name) => ['image', `media/${name}`, 'PNG', globalStep]),
+    );
     expect(told.at(-1)).toEqual(['finish', JSON.parse(readFileSync(join(runDirectory, 'summary.json'), 'utf8'))]);
 
     const { rows, problems, failures } = await exportRun(runDirectory, [later.tracker]);

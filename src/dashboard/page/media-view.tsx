@@ -35,7 +35,7 @@ function RunMedia({ run, open }: { run: ShownRun; open: (picture: { url: string;
       </h2>
       {error !== null && <p class="problem">{error}</p>}
       <div class="media">
-        {value?.media.map(({ name }) => {
+        {withoutCopies(value?.media ?? []).map(({ name }) => {
           const url = address('file', { run: run.id, folder: 'media', name });
           return (
             <figure key={name}>
@@ -53,6 +53,12 @@ function RunMedia({ run, open }: { run: ShownRun; open: (picture: { url: string;
       </div>
     </section>
   );
+}
+
+/** A picture that is there as SVG too, which is sharper, is not shown twice. */
+function withoutCopies(media: RunDetail['media']): RunDetail['media'] {
+  const names = new Set(media.map(({ name }) => name));
+  return media.filter(({ name }) => !name.endsWith('.png') || !names.has(name.replace(/png$/, 'svg')));
 }
 
 function Enlarged({ url, name, close }: { url: string; name: string; close: () => void }) {
