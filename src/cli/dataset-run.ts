@@ -84,6 +84,7 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
     const ran = recipeOfRun(runDirectory);
     screen.begin('step');
     screen.say(`${doing} ${recipe.model} on ${recipe.dataset}, seed ${seed}.`);
+    screen.tell('start', { kind, model: recipe.model, dataset: recipe.dataset, seed, runDirectory });
     let accuracy: number | null = null;
     let written = false;
     const trained = await command.train(recipe, {
@@ -94,6 +95,7 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
       trackers: trackersFor(recipe.tracking),
       warn: (message) => screen.warn(message),
       callbacks: {
+        ...screen.callbacks,
         onStep: (progress, row) => {
           // From the first step on, so that a run that is killed can go on.
           written ||= writeRecipe(ran, given, seed);

@@ -16,13 +16,17 @@ const program = new Command('gymformer')
   .exitOverride()
   .showHelpAfterError('(--help tells more)');
 
+/** What `--json` does where something is trained. */
+const JSON_LINES =
+  'print a JSON object a line: start, progress, evaluation, checkpoint, end; with --quiet the end alone';
+
 program
   .command('train')
   .description('train an agent or a language model by a recipe, or an agent on an environment')
   .argument('[recipe]', 'a recipe (.yaml), or the id of an environment')
   .option('--resume <run>', 'go on with a run that was interrupted; or from a checkpoint, in a new run')
   .option('--quiet', 'print nothing but errors')
-  .option('--json', 'print the result as JSON, and nothing else')
+  .option('--json', JSON_LINES)
   .option('--dashboard', 'show the run in a browser while it learns')
   .allowUnknownOption()
   .allowExcessArguments()
@@ -68,7 +72,7 @@ program
   .description('fine-tune a language model on examples')
   .argument('<recipe>', "a recipe (.yaml) of kind sft, or a model's folder")
   .option('--quiet', 'print nothing but errors')
-  .option('--json', 'print the result as JSON, and nothing else')
+  .option('--json', JSON_LINES)
   .allowUnknownOption()
   .allowExcessArguments()
   .usage('<recipe> [--quiet] [--json] [--key value ...]')
@@ -89,7 +93,7 @@ program
   .description('train a reward model on preferences')
   .argument('<recipe>', "a recipe (.yaml) of kind reward, or a model's folder")
   .option('--quiet', 'print nothing but errors')
-  .option('--json', 'print the result as JSON, and nothing else')
+  .option('--json', JSON_LINES)
   .allowUnknownOption()
   .allowExcessArguments()
   .usage('<recipe> [--quiet] [--json] [--key value ...]')
@@ -126,7 +130,7 @@ program
   .description('improve a language model by preferences, without a reward model')
   .argument('<recipe>', "a recipe (.yaml) of kind dpo, or a model's folder")
   .option('--quiet', 'print nothing but errors')
-  .option('--json', 'print the result as JSON, and nothing else')
+  .option('--json', JSON_LINES)
   .allowUnknownOption()
   .allowExcessArguments()
   .usage('<recipe> [--quiet] [--json] [--key value ...]')

@@ -24,6 +24,8 @@ export interface Progress {
   readonly numbers: readonly (readonly [name: string, shown: string])[];
   /** What is drawn as it rose or fell; null for nothing yet. */
   readonly trend: number | null;
+  /** The same for programs, which read numbers. */
+  readonly facts: Readonly<Record<string, unknown>>;
 }
 
 const REDRAW_SECONDS = 0.1;

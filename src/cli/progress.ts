@@ -1,4 +1,4 @@
-// What trainers tell of where they stand, as lines of progress show it.
+// What trainers tell of where they stand, as lines of progress show it, and as programs read it.
 
 import type { ExampleProgress, TrainProgress } from '../trainer/index.ts';
 import { figure, grouped, percent } from './format.ts';
@@ -16,6 +16,7 @@ export function agentProgress(
     rate: { count: stepsPerSecond, unit: 'steps' },
     numbers: [...number('return', meanReturn, figure), ...number('length', meanLength, figure)],
     trend: meanReturn,
+    facts: { ...progress },
   };
 }
 
@@ -31,6 +32,7 @@ export function textProgress(
     rate: { count: stepsPerSecond, unit: 'tokens' },
     numbers: numbers.flatMap(([name, value, show]) => number(name, value, show)),
     trend: numbers[0]?.[1] ?? null,
+    facts: { ...progress, ...Object.fromEntries(numbers) },
   };
 }
 
@@ -50,6 +52,7 @@ export function exampleProgress(progress: ExampleProgress, accuracy: number | nu
       ...number('right', accuracy, percent),
     ],
     trend: loss,
+    facts: { ...progress, ...(accuracy === null ? {} : { accuracy }) },
   };
 }
 
@@ -62,6 +65,7 @@ export function countedProgress(done: number, total: number, unit: string, secon
     rate: { count: done / seconds, unit },
     numbers: [],
     trend: null,
+    facts: { done, total, unit, seconds },
   };
 }
 

@@ -72,6 +72,7 @@ class ReasoningRun {
     const screen = this.#screen;
     const { recipe, language, run, trainEnv, heldOut } = this.#setup;
     screen.say(introduction(recipe, language.model, trainEnv.problems.length, heldOut));
+    screen.tell('start', { kind: recipe.kind, seed: recipe.seed, runDirectory: run.path });
     const sft = await this.#teach();
     const before = await this.#answer();
     if (before !== null) screen.say(measured(before));
@@ -136,6 +137,7 @@ class ReasoningRun {
       signal: screen.signal,
       warn,
       callbacks: {
+        ...screen.callbacks,
         onStep: async (progress) => {
           screen.progress(exampleProgress(progress, accuracy));
           if (stopAtAccuracy === undefined || progress.steps < nextLook) return;
@@ -181,6 +183,7 @@ class ReasoningRun {
       warn,
       signal: screen.signal,
       callbacks: {
+        onCheckpoint: screen.callbacks.onCheckpoint,
         onUpdateEnd: (progress, { accuracy }) => {
           if (accuracy !== undefined) accuracies.push(accuracy);
           screen.progress(
@@ -229,7 +232,9 @@ class ReasoningRun {
     };
     const greedy = await answer(true, 'likeliest');
     const sampled = this.#setup.recipe.evaluation?.sampled === false ? null : await answer(false, 'drawn');
-    return signal.aborted ? null : { greedy, sampled };
+    if (signal.aborted) return null;
+    this.#screen.tell('evaluation', { accuracy: greedy.accuracy, sampledAccuracy: sampled?.accuracy ?? null });
+    return { greedy, sampled };
   }
 
   /** evaluation.jsonl: a held-out problem a line, and what was written before and after. */

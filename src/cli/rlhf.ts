@@ -81,6 +81,8 @@ class RlhfRun {
     const { run, queries } = this.#setup;
     const screen = this.#screen;
     screen.say(introduction(this.#setup));
+    const { kind, seed } = this.#setup.recipe;
+    screen.tell('start', { kind, seed, runDirectory: run.path });
     try {
       const result = await this.#goThrough();
       run.directory.writeSummary(resultJson(result));
@@ -219,6 +221,7 @@ class RlhfRun {
         seed: seeds.rl,
         ...place,
         callbacks: {
+          onCheckpoint: this.#screen.callbacks.onCheckpoint,
           onEpisodeEnd: ({ info }) => {
             if (rule !== null) rules.push(rule.score(`${String(info['prompt'])}${String(info['completion'])}`));
           },
@@ -369,7 +372,13 @@ class RlhfRun {
     const warn = (message: string): void => screen.warn(message);
     const onStep = (progress: ExampleProgress): void => screen.progress(exampleProgress(progress));
     const trackers = trackersFor(this.#setup.recipe.tracking);
-    return { ...this.#setup.run.place(stage, warn), signal: screen.signal, trackers, warn, callbacks: { onStep } };
+    return {
+      ...this.#setup.run.place(stage, warn),
+      signal: screen.signal,
+      trackers,
+      warn,
+      callbacks: { ...screen.callbacks, onStep },
+    };
   }
 }
 

@@ -1,27 +1,38 @@
-// What a command of several phases shows, and what Ctrl-C means meanwhile.
+// What a command that trains shows, and what Ctrl-C means meanwhile: text and a line of progress for people, or a JSON object a line for
+// programs, never both.
 
 import { Interrupt } from './interrupt.ts';
 import { type Progress, ProgressLine } from './progress-line.ts';
 
 /** Flags of commands that train. */
 export interface ScreenFlags {
-  /** Print nothing but errors. */
+  /** Print nothing but errors; with `json`, the last line alone. */
   readonly quiet?: boolean | undefined;
-  /** Print the result as JSON, and nothing else. */
+  /** Print an object a line, and nothing else. */
   readonly json?: boolean | undefined;
 }
+
+/** What a line of `--json` is about. */
+export type ScreenEvent = 'start' | 'progress' | 'evaluation' | 'checkpoint' | 'warning' | 'end';
+
+/** Seconds between two lines of progress in JSON. */
+const PROGRESS_SECONDS = 1;
 
 /** Text that is printed, one line of progress below it, and the signal that ends the work. Release it in the end. */
 export class Screen {
   readonly #silent: boolean;
   readonly #json: boolean;
+  readonly #onlyEnd: boolean;
   readonly #interrupt: Interrupt;
   #line = new ProgressLine(process.stderr);
   #unit = 'step';
+  #phase: string | undefined;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor({ quiet = false, json = false }: ScreenFlags) {
     this.#silent = quiet || json;
     this.#json = json;
+    this.#onlyEnd = quiet;
     this.#interrupt = new Interrupt(() => {
       this.#line.clear();
       if (!this.#silent)
@@ -44,6 +55,8 @@ export class Screen {
     this.#line.clear();
     this.#line = new ProgressLine(process.stderr, phase);
     this.#unit = unit;
+    this.#phase = phase;
+    this.#toldAt = Number.NEGATIVE_INFINITY;
   }
 
   say(text: string): void {
@@ -54,16 +67,35 @@ export class Screen {
   warn(text: string): void {
     this.#line.clear();
     if (!this.#silent) console.error(`warning: ${text}`);
+    this.tell('warning', { message: text });
   }
 
   /** Draws the line of progress, now and then. */
   progress(progress: Progress): void {
     if (!this.#silent && !this.signal.aborted) this.#line.update(progress);
+    const now = performance.now() / 1000;
+    if (!this.#json || now - this.#toldAt < PROGRESS_SECONDS) return;
+    this.#toldAt = now;
+    this.tell('progress', { ...progress.facts, secondsLeft: progress.left });
   }
 
-  /** The result, for programs. */
+  /** What happened, for programs. */
+  tell(event: Exclude<ScreenEvent, 'end'>, facts: object): void {
+    if (!this.#json || this.#onlyEnd) return;
+    console.log(JSON.stringify({ event, ...(this.#phase === undefined ? {} : { phase: this.#phase }), ...facts }));
+  }
+
+  /** The result, for programs: the last line. */
   result(value: object): void {
-    if (this.#json) console.log(JSON.stringify(value));
+    if (this.#json) console.log(JSON.stringify({ event: 'end' satisfies ScreenEvent, ...value }));
+  }
+
+  /** What trainers tell besides progress. */
+  get callbacks() {
+    return {
+      onCheckpoint: (path: string): void => this.tell('checkpoint', { path }),
+      onEvaluate: (_loss: number, _progress: unknown, evaluation: object): void => this.tell('evaluation', evaluation),
+    };
   }
 
   release(): void {

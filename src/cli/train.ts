@@ -12,22 +12,17 @@ import { type EvaluationResult, evaluatePolicy, trainAgent, type TrainResult } f
 import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from './cli-error.ts';
 import { dashboardBeside, folderOfRun } from './dashboard.ts';
 import { duration, figure, grouped } from './format.ts';
-import { Interrupt } from './interrupt.ts';
 import { ourCommand } from './our-command.ts';
 import { parseOverrides } from './overrides.ts';
 import { agentProgress } from './progress.ts';
-import { ProgressLine } from './progress-line.ts';
 import { kindOfRecipe, readRecipe, recipeForEnv } from './recipe.ts';
 import type { Recipe } from './recipe-schema.ts';
 import { recipeOfRun, type Resumed, resumed } from './resume.ts';
+import { Screen, type ScreenFlags } from './screen.ts';
 import { trackersFor } from './tracking-schema.ts';
 
 /** Flags of `gymformer train`. */
-export interface TrainFlags {
-  /** Print nothing but errors. */
-  readonly quiet?: boolean | undefined;
-  /** Print the result as JSON, and nothing else. */
-  readonly json?: boolean | undefined;
+export interface TrainFlags extends ScreenFlags {
   /** A run to go on with, or a checkpoint to go on from. */
   readonly resume?: string | undefined;
   /** Show the run in a browser while it learns. */
@@ -103,19 +98,12 @@ async function trainOnEnv(
   const { runDirectory = own ?? defaultRunDirectory(recipe.env, seed), ...repeatable } = recipe;
   // With the seed in it, this recipe is the run.
   const ranRecipe = recipeOfRun(runDirectory);
-  const silent = flags.quiet === true || flags.json === true;
-  const say = (text: string): void => {
-    if (!silent) console.log(text);
-  };
-
   const networks = networksFor(recipe, seed);
   const limit = limitOf(recipe);
-  const line = new ProgressLine(process.stderr);
-  const interrupt = new Interrupt(() => {
-    line.clear();
-    if (!silent) console.error('Stopping after this update. Ctrl-C again stops at once, without saving.');
-  });
-  say(`Training on ${recipe.env} for ${grouped(limit.count)} ${limit.unit}, seed ${seed}.`);
+  const screen = new Screen(flags);
+  screen.begin('update');
+  screen.say(`Training on ${recipe.env} for ${grouped(limit.count)} ${limit.unit}, seed ${seed}.`);
+  screen.tell('start', { kind: 'agent', env: recipe.env, total: limit, seed, runDirectory });
   let result: TrainResult;
   let begun = false;
   try {
@@ -125,32 +113,32 @@ async function trainOnEnv(
       ...networks,
       [limit.unit === 'steps' ? 'totalSteps' : 'maxEpisodes']: limit.count,
       seed,
-      signal: interrupt.signal,
+      signal: screen.signal,
       notes: { recipe },
       runDirectory,
       trackers: trackersFor(recipe.tracking),
-      warn: (message) => {
-        line.clear();
-        if (!silent) console.error(`warning: ${message}`);
-      },
+      warn: (message) => screen.warn(message),
       callbacks: {
         onRolloutStart: () => {
           if (!begun) writeFileSync(ranRecipe, stringify({ ...repeatable, seed }));
           begun = true;
         },
-        onUpdateEnd: (progress) => (silent ? undefined : line.update(agentProgress(progress, limit))),
+        onUpdateEnd: (progress) => screen.progress(agentProgress(progress, limit)),
+        onCheckpoint: screen.callbacks.onCheckpoint,
       },
     });
   } finally {
-    line.clear();
-    interrupt.release();
+    screen.release();
   }
   const interrupted = result.stoppedBy === 'signal';
-  say(summary(recipe, result));
+  screen.say(summary(recipe, result));
   const evaluation = interrupted ? null : await evaluateRun(recipe, result, seed);
-  if (evaluation !== null) say(evaluationText(evaluation));
-  say(whereAndNext(result, interrupted));
-  if (flags.json) console.log(JSON.stringify(resultJson(result, evaluation)));
+  if (evaluation !== null) {
+    screen.say(evaluationText(evaluation));
+    screen.tell('evaluation', evaluationJson(evaluation));
+  }
+  screen.say(whereAndNext(result, interrupted));
+  screen.result(resultJson(result, evaluation));
   return interrupted ? EXIT_INTERRUPTED : 0;
 }
 
@@ -251,6 +239,10 @@ function whereAndNext({ runDirectory, checkpoint }: TrainResult, interrupted: bo
   return `\nRun directory: ${runDirectory}\nCheckpoint:    ${checkpoint}\n\n${next.join('\n')}`;
 }
 
+function evaluationJson({ mean, std, returns }: EvaluationResult): object {
+  return { mean, std, episodes: returns.length };
+}
+
 function resultJson(result: TrainResult, evaluation: EvaluationResult | null): object {
   const { steps, updates, seconds, seed, runDirectory, checkpoint, stoppedBy, episodeReturns } = result;
   const latest = episodeReturns.slice(-100);
@@ -263,7 +255,7 @@ function resultJson(result: TrainResult, evaluation: EvaluationResult | null): o
     seconds,
     seed,
     meanReturn,
-    evaluation: evaluation && { mean: evaluation.mean, std: evaluation.std, episodes: evaluation.returns.length },
+    evaluation: evaluation && evaluationJson(evaluation),
     runDirectory,
     checkpoint,
   };

@@ -32,3 +32,18 @@ export function gymformer(words: readonly string[], input = ''): Promise<Finishe
   child.stdin!.end(input);
   return finished;
 }
+
+/** What a command that trains said with --json. */
+export function eventsOf(stdout: string): Readonly<Record<string, unknown>>[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+}
+
+/** The last of it: the result. */
+export function resultOf(stdout: string): Readonly<Record<string, unknown>> {
+  const { event, ...result } = eventsOf(stdout).at(-1)!;
+  if (event !== 'end') throw new Error(`the last event is ${String(event)}`);
+  return result;
+}

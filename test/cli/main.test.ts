@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadPPOAgent } from '../../src/trainer/index.ts';
+import { eventsOf, resultOf } from './command.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
@@ -88,7 +89,7 @@ describe('train', () => {
     expect(model(second)).toEqual(model(first));
   });
 
-  test('--json prints the result and nothing else', async () => {
+  test('--json prints an object a line, and nothing else; with --quiet, the last one alone', async () => {
     const { stdout, stderr } = await gymformer(
       'train',
       'CartPole-v1',
@@ -100,9 +101,19 @@ describe('train', () => {
       join(root, 'json'),
     );
     expect(stderr).toBe('');
-    const result = JSON.parse(stdout) as { readonly checkpoint: string };
-    expect(result).toMatchObject({ stoppedBy: 'totalSteps', seed: 3, evaluation: { episodes: 100 } });
-    expect(existsSync(result.checkpoint)).toBe(true);
+    const runDirectory = join(root, 'json');
+    const [begin, progress, ...rest] = eventsOf(stdout);
+    expect(begin).toMatchObject({ event: 'start', env: 'CartPole-v1', seed: 3, runDirectory });
+    expect(progress).toMatchObject({ event: 'progress', updates: 1, steps: expect.any(Number) });
+    expect(rest.map(({ event }) => event).filter((event) => event !== 'progress')).toEqual([
+      'checkpoint',
+      'evaluation',
+      'end',
+    ]);
+    const { checkpoint, ...result } = resultOf(stdout);
+    expect(result).toMatchObject({ stoppedBy: 'totalSteps', seed: 3, evaluation: { episodes: 100 }, runDirectory });
+    expect(existsSync(String(checkpoint))).toBe(true);
+    expect(rest.find(({ event }) => event === 'checkpoint')).toEqual({ event: 'checkpoint', path: checkpoint });
   });
 
   test('--quiet prints nothing', async () => {
@@ -180,7 +191,7 @@ describe('the recipe that npm run cartpole runs', () => {
       '--runDirectory',
       join(root, 'cartpole'),
     );
-    const { stoppedBy, meanReturn, evaluation } = JSON.parse(stdout) as {
+    const { stoppedBy, meanReturn, evaluation } = resultOf(stdout) as {
       readonly stoppedBy: string;
       readonly meanReturn: number;
       readonly evaluation: { readonly mean: number; readonly episodes: number };

@@ -7,7 +7,7 @@ import { CliError } from '../../src/cli/cli-error.ts';
 import { parseOverrides } from '../../src/cli/overrides.ts';
 import { reasoningRecipeSchema } from '../../src/cli/reasoning-schema.ts';
 import { parseRecipe, parseRecipeOf } from '../../src/cli/recipe.ts';
-import { gymformer } from './command.ts';
+import { gymformer, resultOf } from './command.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -219,7 +219,7 @@ describe('a whole run', () => {
     const words = ['train', join(run, 'recipe.yaml'), '--json', '--runDirectory', again];
     const { stdout: json, stderr } = await gymformer(words);
     expect(stderr).toBe('');
-    const [first, second] = [summaryOf(run), JSON.parse(json) as Summary];
+    const [first, second] = [summaryOf(run), resultOf(json) as unknown as Summary];
     expect([second.before, second.after, second.sft.loss]).toEqual([first.before, first.after, first.sft.loss]);
     expect(readFileSync(join(again, 'model/model.safetensors'))).toEqual(
       readFileSync(join(run, 'model/model.safetensors')),

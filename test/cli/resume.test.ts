@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { savePretrained } from '../../src/lm/index.ts';
 import { byteTokenizer, tinyGpt } from '../trainer/sft-models.ts';
-import { type Finished, gymformer, start } from './command.ts';
+import { type Finished, gymformer, resultOf, start } from './command.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -217,7 +217,7 @@ test('a checkpoint that is named begins a run of its own', async () => {
     more,
   ]);
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ steps: 152, seed: 5, runDirectory: more });
+  expect(resultOf(stdout)).toMatchObject({ steps: 152, seed: 5, runDirectory: more });
 });
 
 test.each([

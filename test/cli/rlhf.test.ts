@@ -14,7 +14,7 @@ import { fromPretrained, RewardModel, savePretrained } from '../../src/lm/index.
 import { readRun } from '../../src/tracking/index.ts';
 import { a, b, c, constantModel, eos } from '../env/text/rlhf/constant-model.ts';
 import { byteTokenizer, tinyGpt } from '../trainer/sft-models.ts';
-import { gymformer } from './command.ts';
+import { gymformer, resultOf } from './command.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -65,7 +65,7 @@ test('a run goes the whole way, and leaves models, labels, texts and a picture',
   writeFileSync(recipe, TINY);
   const { stdout, stderr, code } = await gymformer(['train', recipe, '--json', '--runDirectory', run]);
   expect([stderr, code]).toEqual(['', 0]);
-  const summary = JSON.parse(stdout) as Record<string, unknown>;
+  const summary = resultOf(stdout);
   expect(summary).toMatchObject({ seed: 3, labels: 16, klTarget: 1, runDirectory: run });
   expect(summary).toEqual(JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')));
   const contestants = summary['contestants'] as { name: string; kl: number }[];
@@ -164,7 +164,7 @@ seed: 3
     writeFileSync(recipe, text.replace('texts: 6', 'texts: 2'));
     const { stdout, stderr, code } = await gymformer(['train', recipe, '--json', '--runDirectory', run]);
     expect(code, stderr).toBe(0);
-    const { labels, contestants } = JSON.parse(stdout) as { labels: number; contestants: Record<string, unknown>[] };
+    const { labels, contestants } = resultOf(stdout) as { labels: number; contestants: Record<string, unknown>[] };
     expect(labels).toBe(16);
     expect(contestants[0]).toMatchObject({ name: 'fine-tuned', rule: { mean: expect.any(Number) }, sentences: null });
   });

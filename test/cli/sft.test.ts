@@ -10,7 +10,7 @@ import { parseRecipe, parseRecipeOf } from '../../src/cli/recipe.ts';
 import { sftRecipeSchema } from '../../src/cli/sft-schema.ts';
 import { chatmlTemplate, fromConfig, savePretrained } from '../../src/lm/index.ts';
 import { byteTokenizer, tinyGpt } from '../trainer/sft-models.ts';
-import { gymformer, start } from './command.ts';
+import { eventsOf, gymformer, resultOf, start } from './command.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -167,7 +167,9 @@ describe('gymformer sft', () => {
       seed: expect.any(Number) as number,
     });
     const { stdout } = await gymformer(['sft', ran, '--runDirectory', second, '--json']);
-    expect(JSON.parse(stdout)).toMatchObject({ stoppedBy: 'epochs', steps: 8 });
+    expect(resultOf(stdout)).toMatchObject({ stoppedBy: 'epochs', steps: 8 });
+    const events = eventsOf(stdout).map(({ event }) => event);
+    expect([events[0], new Set(events)]).toEqual(['start', new Set(['start', 'progress', 'checkpoint', 'end'])]);
     const weights = (run: string): Buffer => readFileSync(join(run, 'checkpoints/sft_step_8/model.safetensors'));
     expect(weights(second)).toEqual(weights(first));
   });
