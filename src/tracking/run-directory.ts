@@ -14,7 +14,6 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -28,6 +27,7 @@ import {
 import { createRequire } from 'node:module';
 import { isAbsolute, join, relative } from 'node:path';
 import { releaseLock, takeLock } from './lock.ts';
+import { makeDirectory } from './make-directory.ts';
 import type { RunRows } from './rows.ts';
 import { packageVersion } from './version.ts';
 
@@ -63,7 +63,7 @@ export class RunDirectory {
   ) {
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
-    mkdirSync(path, { recursive: true });
+    makeDirectory(path);
     takeLock(path);
     if (continues) {
       rmSync(join(path, 'summary.json'), { force: true });

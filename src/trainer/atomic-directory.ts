@@ -1,17 +1,8 @@
 // Directories that are either there as a whole or not there at all, whenever the machine stops.
 
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { makeDirectory } from '../tracking/make-directory.ts';
 
 /** A directory's files by name. */
 export type DirectoryFiles = ReadonlyMap<string, Uint8Array | string>;
@@ -52,7 +43,7 @@ export async function fillDirectory(path: string, fill: (temporary: string) => P
 function beginDirectory(path: string): string {
   const temporary = `${path}.tmp-${process.pid}`;
   rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
+  makeDirectory(temporary);
   return temporary;
 }
 

@@ -31,7 +31,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
   readonly #networks: CheckpointDetails['networks'];
 
   constructor(options: TrainCriticFreeOptions) {
-    const { actor, saveInterval = 100, callbacks } = options;
+    const { actor, saveInterval, callbacks } = options;
     const from = resumed(options);
     const seed = options.seed ?? from.seed ?? randomSeed();
     const { name } = options.algorithm;

@@ -92,7 +92,7 @@ export interface RunFacts<R, M, E extends EpisodeEnd> {
   readonly algorithm: string;
   readonly seed: number;
   readonly callbacks: RunCallbacks<R, M, E> | readonly RunCallbacks<R, M, E>[] | undefined;
-  /** Episodes between checkpoints; undefined for a last one only. */
+  /** Episodes between checkpoints; undefined for the default of the kind of run. */
   readonly saveInterval: number | undefined;
   readonly resumed: Resumed;
 }

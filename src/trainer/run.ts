@@ -142,6 +142,11 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     return this.#stop !== undefined;
   }
 
+  /** Episodes between checkpoints where options do not say. */
+  protected get defaultSaveInterval(): number {
+    return 100;
+  }
+
   /** Ends the run early. */
   protected get signal(): AbortSignal | undefined {
     return this.#options.signal;
@@ -270,8 +275,12 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.#rows = this.written.directory?.flushRows() ?? {};
   }
 
+  get #saveInterval(): number {
+    return this.#facts.saveInterval ?? this.defaultSaveInterval;
+  }
+
   #savesDue(): number {
-    return Math.floor(this.log.count / (this.#facts.saveInterval ?? Number.POSITIVE_INFINITY));
+    return Math.floor(this.log.count / this.#saveInterval);
   }
 
   /** Writes an episode of the rollout under way down, before its steps are added to `steps`. */
@@ -387,7 +396,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   /** What config.json says of every run. */
   protected get settings(): object {
-    return settingsOf(this.#options, this.#facts);
+    return settingsOf(this.#options, { ...this.#facts, saveInterval: this.#saveInterval });
   }
 
   /** Ends the run, with a checkpoint of what holds now. */

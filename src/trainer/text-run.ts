@@ -47,7 +47,7 @@ export interface TrainTextOptions extends EpisodeRunOptions {
   readonly numEnvs?: number | undefined;
   /** Tokens after which an episode is cut off, if the environment does not do so earlier. Default: never. */
   readonly maxTimesteps?: number | undefined;
-  /** Episodes between checkpoints; they are written after the update that follows. Default: only a last one. */
+  /** Episodes between checkpoints; they are written after the update that follows. Default: those of 10 updates. */
   readonly saveInterval?: number | undefined;
   /** Saved in the checkpoints, so that their folders can be talked to. Default: the environment's, if it is a `TextEnv`. */
   readonly tokenizer?: Tokenizer | undefined;
@@ -142,6 +142,11 @@ export class TextRun extends EpisodeRun<TokenRollout> {
       this.end({ by: 'maxKl', reason });
     }
     return rollout;
+  }
+
+  /** So that saving costs little beside learning, however large the model. */
+  protected override get defaultSaveInterval(): number {
+    return 10 * this.episodesPerUpdate;
   }
 
   /** Texts have lines of their own, which say more. */

@@ -57,7 +57,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   readonly #onStep: StepListener | undefined;
 
   constructor(options: TrainAgentOptions) {
-    const { numEnvs = 1, saveInterval = 100, callbacks, algorithm, ppoConfig } = options;
+    const { numEnvs = 1, saveInterval, callbacks, algorithm, ppoConfig } = options;
     const from = resumed(options);
     const seed = options.seed ?? from.seed ?? randomSeed();
     if (options.updateInterval !== undefined) checkPositiveInteger('updateInterval', options.updateInterval);

@@ -1,0 +1,77 @@
+// Whether memory stays flat: three works side by side, each in a process of its own, for a long time.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundle } from './bundle.ts';
+import { FOLDER } from './results.ts';
+import { type MemorySample, WORK_NAMES } from './soak-work.ts';
+
+/** What became of the memory of a work. */
+export interface Soaked {
+  readonly work: string;
+  /** Of a processor. */
+  readonly minutes: number;
+  readonly updates: number;
+  /** Resident memory at the end of the warm-up and at the end, in MB. */
+  readonly from: number;
+  readonly to: number;
+  /** Of it, in MB an hour of a processor, by least squares after the first third. */
+  readonly slope: number;
+  /** Of the objects of JavaScript alone. */
+  readonly heapSlope: number;
+}
+
+const MB = 2 ** 20;
+
+/** Soaks all works side by side, a thread each, until each has had so many minutes of a processor: others may use it too. */
+export async function soak(minutes: number): Promise<Soaked[]> {
+  const folder = join(FOLDER, 'soak');
+  await bundle({ 'soak-work': join(import.meta.dirname, 'soak-work.ts') });
+  await Promise.all(
+    WORK_NAMES.map(async (name) => {
+      const child = spawn(process.execPath, [join(FOLDER, 'soak-work.mjs'), name, String(minutes), folder], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, GYMFORMER_THREADS: '1' },
+      });
+      const [code] = (await once(child, 'exit')) as [number | null];
+      if (code !== 0) throw new Error(`the soak of ${name} ended with ${String(code ?? child.signalCode)}`);
+    }),
+  );
+  return WORK_NAMES.map((name) => soakedOf(name, join(folder, `${name}.jsonl`)));
+}
+
+/** What a file of samples says. */
+function soakedOf(work: string, file: string): Soaked {
+  const samples = readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as MemorySample);
+  const last = samples.at(-1)!;
+  const warm = samples.filter(({ cpuSeconds }) => cpuSeconds >= last.cpuSeconds / 3);
+  const hours = warm.map(({ cpuSeconds }) => cpuSeconds / 3600);
+  return {
+    work,
+    minutes: last.cpuSeconds / 60,
+    updates: last.updates,
+    from: warm[0]!.resident / MB,
+    to: last.resident / MB,
+    slope: slopeOf(
+      hours,
+      warm.map(({ resident }) => resident / MB),
+    ),
+    heapSlope: slopeOf(
+      hours,
+      warm.map(({ heapUsed }) => heapUsed / MB),
+    ),
+  };
+}
+
+/** By least squares. */
+function slopeOf(x: readonly number[], y: readonly number[]): number {
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [centerX, centerY] = [mean(x), mean(y)];
+  const covariance = x.reduce((sum, value, i) => sum + (value - centerX) * (y[i]! - centerY), 0);
+  return covariance / x.reduce((sum, value) => sum + (value - centerX) ** 2, 0);
+}

@@ -1,0 +1,122 @@
+// The table of docs/reliability.md, between its two markers.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Saving } from './checkpoints.ts';
+import type { Disk } from './disks.ts';
+import type { Read } from './files.ts';
+import type { Killed } from './kills.ts';
+import { kept, type Result } from './results.ts';
+import type { Resumed } from './resumes.ts';
+import type { Soaked } from './soak.ts';
+import type { Repeated } from './threads.ts';
+
+const PAGE = join(import.meta.dirname, '../../docs/reliability.md');
+const [BEGIN, END] = ['<!-- begin: npm run reliability -->', '<!-- end -->'];
+
+type Row = readonly [what: string, figure: string];
+type Rows<T> = (found: T) => readonly Row[];
+
+const grouped = (value: number): string => value.toLocaleString('en');
+const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
+  items.reduce((total, item) => total + of(item), 0);
+const share = (part: number, whole: number): string => `${grouped(part)} / ${grouped(whole)}`;
+
+const killRows: Rows<Killed> = ({ tried, survived, inCheckpoints, inLines, finished, byMoment }) => [
+  ['kills survived / tried', share(survived, tried)],
+  [
+    'of which at a random time while starting, after a random row, while a checkpoint is written, in the middle of a write or between two',
+    Object.values(byMoment).join(', '),
+  ],
+  ['kills that left a checkpoint half written; a line half written', `${inCheckpoints}; ${inLines}`],
+  ['runs that went on to their ends after them, and were compared', grouped(finished)],
+];
+
+const resumeRows: Rows<readonly Resumed[]> = (found) => [
+  [
+    'resumed runs equal to the last bit / tried',
+    share(
+      sum(found, ({ equal }) => equal),
+      sum(found, ({ tried }) => tried),
+    ),
+  ],
+  ...found.map(({ trainer, equal, tried }): Row => [`⋅ ${trainer}`, share(equal, tried)]),
+];
+
+const DISKS = {
+  full: 'disk that fills up: survived / tried',
+  'read-only': 'run on a read-only disk: survived / tried',
+  'turns read-only': 'folder of checkpoints that turns read-only: survived / tried',
+} as const;
+
+const diskRows: Rows<readonly Disk[]> = (found) =>
+  found.map(({ what, tried, survived }) => [DISKS[what], share(survived, tried)]);
+
+const fileRows: Rows<readonly Read[]> = (found) => [
+  [
+    'malformed files refused / tried; crashed, hung, or took too much memory',
+    `${share(
+      sum(found, ({ refused }) => refused),
+      sum(found, ({ tried }) => tried),
+    )}; ${sum(found, ({ findings }) => findings.length)}`,
+  ],
+  ...found.map(
+    ({ target, refused, tried, findings }): Row => [`⋅ ${target}`, `${share(refused, tried)}; ${findings.length}`],
+  ),
+]; // prettier-ignore
+
+const soakRows: Rows<readonly Soaked[]> = (found) =>
+  found.map(({ work, minutes, updates, from, to, slope, heapSlope }) => [
+    `soak of ${work}: minutes of a processor, updates; memory after the warm-up and at the end; its slope; that of JavaScript's objects`,
+    `${minutes.toFixed(0)} min, ${grouped(updates)}; ${from.toFixed(0)} → ${to.toFixed(0)} MB; ${signed(slope)} MB/h; ${signed(heapSlope)} MB/h`,
+  ]);
+
+const savingRows: Rows<Saving> = ({ updates, checkpoints, secondsAnUpdate, secondsACheckpoint, share: part }) => [
+  ['writing checkpoints, of the time of `npm start` where it learns from rewards', `${(100 * part).toFixed(2)} %`],
+  [
+    `an update; a checkpoint (medians of ${updates} and ${checkpoints})`,
+    `${secondsAnUpdate.toFixed(2)} s; ${secondsACheckpoint.toFixed(3)} s`,
+  ],
+];
+
+const threadRows: Rows<readonly Repeated[]> = (found) => {
+  const equal = (of: keyof Repeated): string =>
+    share(found.filter((repeated) => repeated[of] === null).length, found.length);
+  const differing = found.filter(({ oneAndTwo }) => oneAndTwo !== null).map(({ what }) => what);
+  return [
+    ['repeats equal to the last bit / tried, on 1 thread', equal('one')],
+    ['the same, on 2 threads', equal('two')],
+    ['1 thread equal to 2 / tried', equal('oneAndTwo')],
+    ...(differing.length === 0 ? [] : [['⋅ other bits on 2 threads', differing.join(', ')] as const]),
+  ];
+};
+
+function signed(value: number): string {
+  return `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(1)}`;
+}
+
+/** Writes the table from what each part found last. */
+export function writeTable(): void {
+  const sections = [
+    ...section('kills', killRows),
+    ...section('resumes', resumeRows),
+    ...section('disks', diskRows),
+    ...section('files', fileRows),
+    ...section('soak', soakRows),
+    ...section('checkpoints', savingRows),
+    ...section('threads', threadRows),
+  ];
+  const page = readFileSync(PAGE, 'utf8');
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (from < 0 || to < from) throw new Error(`${PAGE} lacks the markers ${BEGIN} and ${END}`);
+  const table = ['| what | figure | measured |', '|---|---|---|', ...sections].join('\n');
+  writeFileSync(PAGE, `${page.slice(0, from + BEGIN.length)}\n\n${table}\n\n${page.slice(to)}`);
+}
+
+/** The lines of a part; none if it has not run. The machine stands in the first. */
+function section<T>(part: string, rows: Rows<T>): readonly string[] {
+  const result: Result<T | null> | null = kept<T>(part);
+  if (result === null || result.found === null) return [];
+  const where = `${result.date}, ${result.machine}`;
+  return rows(result.found).map(([what, figure], i) => `| ${what} | ${figure} | ${i === 0 ? where : ''} |`);
+}
