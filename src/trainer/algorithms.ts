@@ -1,6 +1,5 @@
 // The algorithms that trainAgent knows, by name.
 
-import type { OptimizerState, StateOptions } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import {
   type EpisodeSteps,
@@ -15,6 +14,7 @@ import {
   RLOO,
   type RLOOConfig,
 } from '../rl/index.ts';
+import { type CustomAlgorithm, customLearner, isCustom, type StatefulLearner } from './custom-algorithm.ts';
 
 /** An algorithm that learns from whole episodes and needs no critic, and its settings. */
 export type CriticFreeAlgorithm =
@@ -25,29 +25,17 @@ export type CriticFreeAlgorithm =
 /** An algorithm and its settings. */
 export type TextAlgorithm = ({ readonly name: 'ppo' } & PPOConfig) | CriticFreeAlgorithm;
 
-/** What improves a policy with whole episodes. */
-export interface Learner<R extends EpisodeSteps> {
-  update(
-    rollout: R,
-    options: {
-      readonly progress: number;
-      readonly referenceLogProbs?: Float32Array | undefined;
-      readonly signal?: AbortSignal | undefined;
-    },
-  ): Promise<object>;
-  stateDict(options?: StateOptions): OptimizerState;
-  loadStateDict(state: OptimizerState): void;
-  /** The running mean of returns, where there is one. */
-  baseline?: number | undefined;
-}
+/** An algorithm that learns from whole episodes: one that is here, or one's own. */
+export type EpisodeAlgorithm<R extends EpisodeSteps, P extends Policy<R>> = TextAlgorithm | CustomAlgorithm<R, P>;
 
 /** @param generator the stream that minibatches are shuffled with. @throws TypeError for an algorithm that there is not */
-export function learnerFor<R extends EpisodeSteps>(
-  algorithm: TextAlgorithm,
-  policy: Policy<R>,
+export function learnerFor<R extends EpisodeSteps, P extends Policy<R>>(
+  algorithm: EpisodeAlgorithm<R, P>,
+  policy: P,
   numEnvs: number,
   generator: Generator,
-): Learner<R> {
+): StatefulLearner<R> {
+  if (isCustom(algorithm)) return customLearner(algorithm, policy, { generator, numEnvs });
   const { name, ...config } = algorithm;
   switch (name) {
     case 'ppo':
@@ -64,11 +52,12 @@ export function learnerFor<R extends EpisodeSteps>(
 }
 
 /** Whether an algorithm compares episodes that began alike. */
-export function comparesGroups({ name }: TextAlgorithm): boolean {
+export function comparesGroups({ name }: { readonly name?: string | undefined }): boolean {
   return name === 'grpo' || name === 'rloo';
 }
 
-/** The weight of the divergence from a reference policy in the loss. */
-export function klCoefOf(algorithm: TextAlgorithm): number {
-  return algorithm.name === 'ppo' ? 0 : (algorithm.klCoef ?? 0);
+/** Whether an algorithm is told what a reference policy says of each row. */
+export function needsReference(algorithm: EpisodeAlgorithm<never, never>): boolean {
+  if (isCustom(algorithm)) return algorithm.needsReference ?? false;
+  return algorithm.name !== 'ppo' && (algorithm.klCoef ?? 0) !== 0;
 }

@@ -65,8 +65,11 @@ export interface RunCallbacks<R, M, E extends EpisodeEnd = EpisodeEnd> {
   onCheckpoint?(path: string, progress: TrainProgress): MaybePromise<CallbackAnswer>;
 }
 
-/** {@link RunCallbacks} of a run with PPO. */
-export interface TrainCallbacks extends RunCallbacks<Rollout, PPOMetrics> {
+/** What an update tells, as in metrics.jsonl. */
+export type UpdateMetrics = Readonly<Record<string, number>>;
+
+/** {@link RunCallbacks} of a run that learns from steps: with PPO, or an algorithm of one's own. */
+export interface TrainCallbacks<M = PPOMetrics> extends RunCallbacks<Rollout, M> {
   /** After every step. Its arrays are only good until it returns. */
   onStep?(step: StepEvent): CallbackAnswer;
 }

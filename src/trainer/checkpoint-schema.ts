@@ -69,9 +69,9 @@ export const trainerSchema = z.strictObject({
   }),
   observationSpace: spaceSchema,
   actionSpace: spaceSchema,
-  /** What it was trained with; without it, PPO. */
-  algorithm: z.enum(['ppo', 'grpo', 'rloo', 'reinforce']).optional(),
-  /** The algorithm's settings: for PPO, the resolved PPOConfig. */
+  /** What it was trained with: `grpo`, `rloo`, `reinforce`, or an algorithm of the user's; without it, PPO. */
+  algorithm: z.string().optional(),
+  /** The algorithm's settings: for PPO, the resolved PPOConfig; for the user's own, nothing. */
   ppoConfig: z.record(z.string(), z.union([finite, z.string(), z.boolean(), z.null()])),
   /** How to build our own networks again; null for others, which `loadPPOAgent` must then be given, and for a critic that there is not. */
   networks: z.strictObject({ actor: network.nullable(), critic: network.nullable() }),

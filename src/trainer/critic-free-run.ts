@@ -4,8 +4,9 @@ import { Env } from '../env/index.ts';
 import { defaultRng } from '../random/index.ts';
 import { ActorCriticPolicy, type EpisodeRollout } from '../rl/index.ts';
 import { agentTrainingToJson, loadAgent, readAgentTraining } from './agent-training.ts';
-import { klCoefOf } from './algorithms.ts';
+import { needsReference } from './algorithms.ts';
 import { type Checkpoint, type CheckpointDetails, writeCheckpoint } from './checkpoint.ts';
+import { isCustom, nameOf } from './custom-algorithm.ts';
 import { makeSingleEnvironments } from './environments.ts';
 import { EpisodeRun, type EpisodeRunState } from './episode-run.ts';
 import { describeNetwork } from './networks.ts';
@@ -34,14 +35,18 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
     const { actor, saveInterval, callbacks } = options;
     const from = resumed(options);
     const seed = options.seed ?? from.seed ?? randomSeed();
-    const { name } = options.algorithm;
+    const name = nameOf(options.algorithm);
     const foreign = ONLY_PPO.find((key) => (options as { readonly [K in typeof key]?: unknown })[key]);
     if (foreign !== undefined)
       throw new TypeError(`${foreign} goes with PPO, not with algorithm '${name}': leave it out`);
-    if (klCoefOf(options.algorithm) !== 0) {
-      throw new TypeError('klCoef is for language models, which have a reference to stay close to: leave it out');
+    if (needsReference(options.algorithm)) {
+      throw new TypeError(
+        `${isCustom(options.algorithm) ? 'needsReference' : 'klCoef'} is for language models, which have a reference to stay close to: leave it out`,
+      );
     }
-    const algorithm = { ...options.algorithm, learningRate: options.algorithm.learningRate ?? LEARNING_RATE };
+    const algorithm = isCustom(options.algorithm)
+      ? options.algorithm
+      : { ...options.algorithm, learningRate: options.algorithm.learningRate ?? LEARNING_RATE };
     const { numEnvs = options.env instanceof Env ? 1 : 8 } = options;
     const environments = makeSingleEnvironments({ ...options, numEnvs });
     const { observationSpace, actionSpace } = environments.envs[0]!;
@@ -95,7 +100,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
   #details(): Pick<Checkpoint, 'details' | 'moments'> {
     const { name, id, options, envs } = this.environments;
     const { observationSpace, actionSpace } = this.#agent;
-    const { name: algorithm, ...settings } = this.#options.algorithm;
+    const { algorithm } = this.#options;
     const { moments, ...optimizer } = this.learner.stateDict();
     const { actions, shuffling } = this.state.random;
     return {
@@ -104,8 +109,8 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
         env: { name, id, options: { ...options }, numEnvs: envs.length },
         observationSpace: spaceToJson(observationSpace),
         actionSpace: spaceToJson(actionSpace),
-        algorithm,
-        ppoConfig: { learningRate: LEARNING_RATE, ...settings } as CheckpointDetails['ppoConfig'],
+        algorithm: nameOf(algorithm),
+        ppoConfig: settingsOf(algorithm),
         networks: this.#networks,
         counters: this.counters,
         random: {
@@ -132,4 +137,11 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
       ...this.settings,
     };
   }
+}
+
+/** As they stand in files. */
+function settingsOf(algorithm: TrainCriticFreeOptions['algorithm']): CheckpointDetails['ppoConfig'] {
+  if (isCustom(algorithm)) return {};
+  const { name: _name, ...settings } = algorithm;
+  return { learningRate: LEARNING_RATE, ...settings } as CheckpointDetails['ppoConfig'];
 }

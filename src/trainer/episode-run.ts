@@ -2,8 +2,9 @@
 
 import { Generator, type GeneratorState, SeedSequence } from '../random/index.ts';
 import { type CollectedEpisode, EpisodeCollector, type EpisodeSteps, type EpisodicPolicy } from '../rl/index.ts';
-import { comparesGroups, type Learner, learnerFor, type TextAlgorithm } from './algorithms.ts';
-import type { EpisodeEnd, RunCallbacks } from './callbacks.ts';
+import { comparesGroups, type EpisodeAlgorithm, learnerFor } from './algorithms.ts';
+import type { EpisodeEnd, RunCallbacks, UpdateMetrics } from './callbacks.ts';
+import { nameOf, type StatefulLearner } from './custom-algorithm.ts';
 import { checkPositiveInteger, failuresOf, type SingleEnvironments } from './environments.ts';
 import { rlhfMetrics } from './rlhf-metrics.ts';
 import { fromJson, toJson } from './plain-data.ts';
@@ -39,9 +40,6 @@ export interface EpisodeRunState extends RunState {
 /** What callbacks are told of an episode. */
 export type EpisodeFacts = EpisodeEnd & Pick<CollectedEpisode, 'info' | 'group' | 'seed'>;
 
-/** What an update tells, as in metrics.jsonl. */
-export type UpdateMetrics = Readonly<Record<string, number>>;
-
 /** What to call when; any may end the run. */
 export type EpisodeCallbacks<R> = RunCallbacks<R, UpdateMetrics, EpisodeFacts>;
 
@@ -49,7 +47,7 @@ export type EpisodeCallbacks<R> = RunCallbacks<R, UpdateMetrics, EpisodeFacts>;
 export interface EpisodeRunParts<R extends EpisodeSteps> {
   readonly environments: SingleEnvironments;
   readonly policy: EpisodicPolicy<R>;
-  readonly algorithm: TextAlgorithm;
+  readonly algorithm: EpisodeAlgorithm<R, EpisodicPolicy<R>>;
   readonly seed: number;
   readonly callbacks: EpisodeCallbacks<R> | readonly EpisodeCallbacks<R>[] | undefined;
   readonly saveInterval: number | undefined;
@@ -60,7 +58,7 @@ export interface EpisodeRunParts<R extends EpisodeSteps> {
 export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMetrics, EpisodeFacts> {
   protected readonly environments: SingleEnvironments;
   protected readonly policy: EpisodicPolicy<R>;
-  protected readonly learner: Learner<R>;
+  protected readonly learner: StatefulLearner<R>;
   protected readonly groupSize: number;
   protected readonly episodesPerUpdate: number;
   readonly #collector: EpisodeCollector<R>;
@@ -74,7 +72,7 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
 
   constructor(options: EpisodeRunOptions, parts: EpisodeRunParts<R>) {
     const { environments, policy, algorithm, ...facts } = parts;
-    super(options, { ...facts, name: environments.name, algorithm: algorithm.name });
+    super(options, { ...facts, name: environments.name, algorithm: nameOf(algorithm) });
     const { seed } = facts;
     const numEnvs = environments.envs.length;
     const most = this.limit.unit === 'episodes' ? this.limit.count : Number.POSITIVE_INFINITY;

@@ -6,6 +6,7 @@ export type {
   StepEvent,
   TrainCallbacks,
   TrainProgress,
+  UpdateMetrics,
 } from './callbacks.ts';
 export {
   type Checkpoint,
@@ -43,7 +44,8 @@ export { type RewardResult, trainReward, type TrainRewardOptions } from './rewar
 export { type SftResult, trainSft, type TrainSftOptions } from './sft.ts';
 export type { SftFormat } from './sft-data.ts';
 export type { CriticFreeAlgorithm, TextAlgorithm } from './algorithms.ts';
-export type { EpisodeCallbacks, EpisodeFacts, EpisodeRunOptions, UpdateMetrics } from './episode-run.ts';
+export type { CustomAlgorithm, Learner, LearnerContext, UpdateOptions } from './custom-algorithm.ts';
+export type { EpisodeCallbacks, EpisodeFacts, EpisodeRunOptions } from './episode-run.ts';
 export type { EnvTroubleOptions } from './environments.ts';
 export type { RunOptions, RunResult, StoppedBy } from './run-options.ts';
 export type { TextCallbacks, TrainTextOptions, TrainTextResult } from './text-run.ts';
@@ -52,5 +54,6 @@ export {
   type TrainAgentOptions,
   type TrainCriticFreeOptions,
   type TrainCriticFreeResult,
+  type TrainCustomOptions,
   type TrainResult,
 } from './train-agent.ts';

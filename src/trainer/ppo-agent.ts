@@ -166,8 +166,7 @@ export function loadPPOAgent(path: string, { actor, critic, seed }: LoadPPOAgent
       observationSpace,
       actionSpace,
       actor: actor ?? rebuilt(path, checkpoint, 'actor'),
-      // Algorithms other than PPO have none.
-      critic: critic ?? ((details.algorithm ?? 'ppo') === 'ppo' ? rebuilt(path, checkpoint, 'critic') : undefined),
+      critic: critic ?? (hasCritic(model) ? rebuilt(path, checkpoint, 'critic') : undefined),
     });
   });
   attempt(path, 'model.safetensors', () => policy.loadStateDict(model));
@@ -182,6 +181,11 @@ export function loadPPOAgent(path: string, { actor, critic, seed }: LoadPPOAgent
     observationNormalizer,
     generator: defaultRng(seed),
   });
+}
+
+/** Not every algorithm has one. */
+function hasCritic(model: Checkpoint['model']): boolean {
+  return [...model.keys()].some((name) => name.startsWith('critic.'));
 }
 
 /** The network that a checkpoint describes. Its weights come from the file, which must hold as many: memory is not taken on a word. */

@@ -11,9 +11,10 @@ import {
   TokenPolicy,
   type TokenRollout,
 } from '../rl/index.ts';
-import { klCoefOf, type TextAlgorithm } from './algorithms.ts';
+import { type EpisodeAlgorithm, needsReference, type TextAlgorithm } from './algorithms.ts';
 import { makeSingleEnvironments, type SingleEnvironments } from './environments.ts';
 import { completionRows } from './completion-rows.ts';
+import { type CustomAlgorithm, isCustom, nameOf } from './custom-algorithm.ts';
 import { type EpisodeCallbacks, EpisodeRun, type EpisodeRunOptions } from './episode-run.ts';
 import { resumed } from './resume.ts';
 import { rlhfMetrics } from './rlhf-metrics.ts';
@@ -21,6 +22,8 @@ import { randomSeed, type RunResult } from './run-options.ts';
 import { loadTextCheckpoint, writeTextCheckpoint } from './text-checkpoint.ts';
 import { TokenTexts } from './token-texts.ts';
 import type { Plan } from './training-files.ts';
+
+type OwnOrOurs = EpisodeAlgorithm<TokenRollout, TokenPolicy>;
 
 /** What to call when; any may end the run. */
 export type TextCallbacks = EpisodeCallbacks<TokenRollout>;
@@ -40,7 +43,7 @@ export interface TrainTextOptions extends EpisodeRunOptions {
   /** Settings of PPO. For another algorithm use `algorithm`. */
   readonly ppoConfig?: PPOConfig | undefined;
   /** Default PPO with `ppoConfig`. */
-  readonly algorithm?: TextAlgorithm | undefined;
+  readonly algorithm?: TextAlgorithm | CustomAlgorithm<TokenRollout, TokenPolicy> | undefined;
   /** Divides the scores of tokens, in acting and in learning. Default 1. */
   readonly temperature?: number | undefined;
   /** Environments played side by side, one token each at a time. Default 32, or 1 if `env` is an environment. */
@@ -84,7 +87,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     const from = resumed(options);
     const { numEnvs = typeof options.env === 'object' ? 1 : 32, maxTimesteps } = options;
     const seed = options.seed ?? from.seed ?? randomSeed();
-    const algorithm: TextAlgorithm = options.algorithm ?? { name: 'ppo', ...options.ppoConfig };
+    const algorithm: OwnOrOurs = options.algorithm ?? { name: 'ppo', ...options.ppoConfig };
     if (options.maxKl !== undefined && !(options.maxKl > 0)) {
       throw new RangeError(`maxKl is ${options.maxKl}, but must be above 0`);
     }
@@ -106,7 +109,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     this.#plan = {
       reference: this.#reference.fingerprint,
       env: environments.name,
-      algorithm: algorithm.name,
+      algorithm: nameOf(algorithm),
       seed,
       numEnvs,
       groupSize: this.groupSize,
@@ -118,7 +121,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
       const { plan: _plan, seed: _seed, ...state } = loadTextCheckpoint(from.checkpoint, this.#trained, this.#plan);
       this.restore(from.checkpoint, state);
     }
-    const { name, ...settings } = algorithm;
+    const { name, ...settings } = isCustom(algorithm) ? { name: algorithm.custom } : algorithm;
     this.open(() => ({
       ...this.#plan,
       env: { name: environments.name },
@@ -210,8 +213,8 @@ function fitToModel({ envs }: SingleEnvironments, { model }: LMActorNetwork): nu
 }
 
 /** @throws TypeError or EnvError for a reference that nothing asks, or that is needed and cannot be */
-function referenceFor({ reference }: TrainTextOptions, algorithm: TextAlgorithm, policy: TokenPolicy): Reference {
-  const compares = klCoefOf(algorithm) !== 0;
+function referenceFor({ reference }: TrainTextOptions, algorithm: OwnOrOurs, policy: TokenPolicy): Reference {
+  const compares = needsReference(algorithm);
   if (reference !== undefined && compares !== (reference !== null)) {
     throw new TypeError(
       "a reference is for an algorithm with a klCoef, such as { name: 'grpo', klCoef: 0.04 }, which needs one",

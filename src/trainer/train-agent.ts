@@ -1,10 +1,18 @@
 // Training an agent: what it takes and what it gives. The runs themselves are in files of their own.
 
 import type { Env, MakeOptions } from '../env/index.ts';
-import { type EpisodeRollout, LMActorNetwork, type Network, type PPOConfig } from '../rl/index.ts';
+import {
+  type ActorCriticPolicy,
+  type EpisodeRollout,
+  LMActorNetwork,
+  type Network,
+  type PPOConfig,
+  type Rollout,
+} from '../rl/index.ts';
 import type { CriticFreeAlgorithm } from './algorithms.ts';
-import type { StepCallback, TrainCallbacks } from './callbacks.ts';
+import type { StepCallback, TrainCallbacks, UpdateMetrics } from './callbacks.ts';
 import { CriticFreeRun } from './critic-free-run.ts';
+import { type CustomAlgorithm, isCustom } from './custom-algorithm.ts';
 import type { EpisodeCallbacks, EpisodeRunOptions } from './episode-run.ts';
 import type { PPOAgent } from './ppo-agent.ts';
 import type { RunOptions, RunResult } from './run-options.ts';
@@ -32,31 +40,42 @@ interface ClassicOptions {
   readonly recordEpisodes?: boolean | undefined;
 }
 
-/** Options of {@link trainAgent} with PPO. Names are those of the Python original, in camelCase. */
-export interface TrainAgentOptions extends ClassicOptions, RunOptions {
+/** What algorithms with a critic have in common, which learn from so many steps at a time. */
+interface ActorCriticOptions extends ClassicOptions, RunOptions {
   /** Observations to values, such as an `MLPCriticNetwork`. Trained in place. */
   readonly critic: Network;
-  readonly ppoConfig?: PPOConfig | undefined;
-  /** PPO and its settings, in place of `ppoConfig`. */
-  readonly algorithm?: ({ readonly name: 'ppo' } & PPOConfig) | undefined;
   /** Environments stepped side by side. Default 1. */
   readonly numEnvs?: number | undefined;
-  /** Episodes between updates. Default: updates come every `ppoConfig.rolloutSteps` steps instead, which learns sooner. */
+  /** Episodes between updates. Default: updates come every `rolloutSteps` steps of the algorithm instead, which learns sooner. */
   readonly updateInterval?: number | undefined;
   /** Called after each step of each environment, as in the Python original. Costs nothing when left out. */
   readonly callback?: StepCallback | undefined;
-  /** Called as the run goes on; any may end it. */
-  readonly callbacks?: TrainCallbacks | readonly TrainCallbacks[] | undefined;
   /** Whether to centre and scale observations by their running mean and variance. Default false. */
   readonly normalizeObservation?: boolean | undefined;
   /** Whether to scale rewards by the running deviation of the return. Default false. */
   readonly normalizeReward?: boolean | undefined;
 }
 
+/** Options of {@link trainAgent} with PPO. Names are those of the Python original, in camelCase. */
+export interface TrainAgentOptions extends ActorCriticOptions {
+  readonly ppoConfig?: PPOConfig | undefined;
+  /** PPO and its settings, in place of `ppoConfig`. */
+  readonly algorithm?: ({ readonly name: 'ppo' } & PPOConfig) | undefined;
+  /** Called as the run goes on; any may end it. */
+  readonly callbacks?: TrainCallbacks | readonly TrainCallbacks[] | undefined;
+}
+
+/** Options of {@link trainAgent} with an algorithm of one's own that has a critic. */
+export interface TrainCustomOptions extends ActorCriticOptions {
+  readonly algorithm: CustomAlgorithm<Rollout, ActorCriticPolicy>;
+  /** Called as the run goes on; any may end it. */
+  readonly callbacks?: TrainCallbacks<UpdateMetrics> | readonly TrainCallbacks<UpdateMetrics>[] | undefined;
+}
+
 /** Options of {@link trainAgent} with an algorithm that needs no critic. */
 export interface TrainCriticFreeOptions extends ClassicOptions, EpisodeRunOptions {
-  /** Its learning rate is by default 3e-3, what small networks want that begin at random; language models want far less. */
-  readonly algorithm: CriticFreeAlgorithm;
+  /** One that is here has by default a learning rate of 3e-3, what small networks want that begin at random; language models want far less. */
+  readonly algorithm: CriticFreeAlgorithm | CustomAlgorithm<EpisodeRollout, ActorCriticPolicy>;
   /** Environments stepped side by side. Default 8, or 1 if `env` is an environment. */
   readonly numEnvs?: number | undefined;
   /** Called as the run goes on; any may end it. */
@@ -94,15 +113,21 @@ export function trainAgent(options: TrainTextOptions): Promise<TrainTextResult>;
  * @throws RangeError, TypeError or EnvError for options that cannot be
  */
 export function trainAgent(options: TrainAgentOptions): Promise<TrainResult>;
-/** As above, without a critic: an actor learns by GRPO, RLOO or REINFORCE from whole episodes, of which groups may begin alike. */
+/** As above, by an algorithm of one's own, from so many steps of a vector of environments. */
+export function trainAgent(options: TrainCustomOptions): Promise<TrainResult>;
+/**
+ * As above, without a critic: an actor learns by GRPO, RLOO, REINFORCE or an algorithm of one's own from whole episodes, of which groups may
+ * begin alike.
+ */
 export function trainAgent(options: TrainCriticFreeOptions): Promise<TrainCriticFreeResult>;
 export async function trainAgent(
-  options: TrainAgentOptions | TrainCriticFreeOptions | TrainTextOptions,
+  options: TrainAgentOptions | TrainCustomOptions | TrainCriticFreeOptions | TrainTextOptions,
 ): Promise<TrainResult | TrainTextResult> {
   if (options.actor instanceof LMActorNetwork) return toItsEnd(new TextRun(options as TrainTextOptions));
-  const isPPO = (options.algorithm?.name ?? 'ppo') === 'ppo';
-  return isPPO
-    ? toItsEnd(new TrainingRun(options as TrainAgentOptions))
+  const { algorithm, critic } = options as Partial<TrainAgentOptions | TrainCustomOptions>;
+  const hasCritic = isCustom(algorithm) ? critic !== undefined : (algorithm?.name ?? 'ppo') === 'ppo';
+  return hasCritic
+    ? toItsEnd(new TrainingRun(options as TrainAgentOptions | TrainCustomOptions))
     : toItsEnd(new CriticFreeRun(options as TrainCriticFreeOptions));
 }
 

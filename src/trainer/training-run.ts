@@ -6,14 +6,15 @@ import {
   ActorCriticPolicy,
   type Episode,
   PPO,
-  type PPOMetrics,
+  type PPOConfig,
+  type ResolvedPPOConfig,
   resolvePPOConfig,
   type Rollout,
   RolloutCollector,
   type StepListener,
 } from '../rl/index.ts';
 import { type AgentTraining, agentTrainingToJson, loadAgent, readAgentTraining } from './agent-training.ts';
-import type { TrainCallbacks } from './callbacks.ts';
+import type { TrainCallbacks, UpdateMetrics } from './callbacks.ts';
 import { type Checkpoint, type CheckpointDetails, writeCheckpoint } from './checkpoint.ts';
 import {
   checkPositiveInteger,
@@ -25,6 +26,7 @@ import {
   type NormalizedEnvironments,
   OBSERVATION_EPSILON,
 } from './environments.ts';
+import { customLearner, isCustom, nameOf, type StatefulLearner } from './custom-algorithm.ts';
 import { describeNetwork } from './networks.ts';
 import { PPOAgent } from './ppo-agent.ts';
 import { fromJson, toJson } from './plain-data.ts';
@@ -35,15 +37,18 @@ import { snapshotOf } from './snapshot.ts';
 import { spaceToJson } from './space-json.ts';
 import { StepCallbacks } from './step-callbacks.ts';
 import type { Plan } from './training-files.ts';
-import type { TrainAgentOptions, TrainResult } from './train-agent.ts';
+import type { TrainAgentOptions, TrainCustomOptions, TrainResult } from './train-agent.ts';
 
 /** A run, set up by the constructor. */
-export class TrainingRun extends Run<Rollout, PPOMetrics> {
-  readonly #options: TrainAgentOptions;
+export class TrainingRun extends Run<Rollout, object> {
+  readonly #options: TrainAgentOptions | TrainCustomOptions;
   readonly #environments: Environments;
   readonly #normalized: NormalizedEnvironments;
   readonly #agent: PPOAgent;
-  readonly #ppo: PPO;
+  readonly #algorithm: string;
+  /** Of PPO; of an algorithm of the user's, what it shares with PPO. */
+  readonly #config: ResolvedPPOConfig;
+  readonly #learner: StatefulLearner<Rollout>;
   readonly #collector: RolloutCollector;
   readonly #seed: number;
   readonly #streams: { readonly actions: Generator; readonly shuffling: Generator };
@@ -56,16 +61,18 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   readonly #networks: CheckpointDetails['networks'];
   readonly #onStep: StepListener | undefined;
 
-  constructor(options: TrainAgentOptions) {
-    const { numEnvs = 1, saveInterval, callbacks, algorithm, ppoConfig } = options;
+  constructor(options: TrainAgentOptions | TrainCustomOptions) {
+    const { numEnvs = 1, saveInterval, callbacks, algorithm } = options;
     const from = resumed(options);
     const seed = options.seed ?? from.seed ?? randomSeed();
     if (options.updateInterval !== undefined) checkPositiveInteger('updateInterval', options.updateInterval);
-    const { name: _ppo, ...settings } = algorithm ?? { name: 'ppo', ...ppoConfig };
-    const config = resolvePPOConfig(settings, numEnvs);
+    const name = nameOf(algorithm ?? { name: 'ppo' });
+    const config = resolvePPOConfig(settingsOf(options), numEnvs);
     const environments = makeEnvironments({ ...options, numEnvs });
-    super(options, { name: environments.name, algorithm: 'ppo', seed, callbacks, saveInterval, resumed: from });
+    super(options, { name: environments.name, algorithm: name, seed, callbacks, saveInterval, resumed: from });
     this.#options = options;
+    this.#algorithm = name;
+    this.#config = config;
     this.#seed = seed;
     this.#environments = environments;
     const { vectorEnv } = this.#environments;
@@ -91,7 +98,10 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
       generator: this.#streams.actions,
       seed: environmentSeed.generateState(1)[0]!,
     });
-    this.#ppo = new PPO(policy, config, { generator: this.#streams.shuffling });
+    const generator = this.#streams.shuffling;
+    this.#learner = isCustom(algorithm)
+      ? customLearner(algorithm, policy, { generator, numEnvs })
+      : new PPO(policy, config, { generator });
     const { observation } = this.#normalized;
     this.#agent = new PPOAgent({
       policy,
@@ -107,7 +117,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     this.#plan = {
       env: environments.name,
       envOptions: JSON.stringify(environments.options),
-      algorithm: 'ppo',
+      algorithm: name,
       seed,
       numEnvs,
       updateInterval: options.updateInterval ?? null,
@@ -116,7 +126,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
       normalizeReward: options.normalizeReward ?? false,
     };
     if (from.checkpoint !== undefined) this.#restore(from.checkpoint);
-    this.open(() => this.#config());
+    this.open(() => this.#configuration());
     if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }
 
@@ -132,8 +142,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
   protected override async collect(): Promise<Rollout> {
     this.#failuresBefore = this.#failures;
     const { updateInterval } = this.#options;
-    const howLong =
-      updateInterval === undefined ? { steps: this.#ppo.config.rolloutSteps } : { episodes: updateInterval };
+    const howLong = updateInterval === undefined ? { steps: this.#config.rolloutSteps } : { episodes: updateInterval };
     const rollout = await this.#collector.collect({ ...howLong, onStep: this.#onStep, signal: this.signal });
     if (this.#onStep === undefined) for (const episode of rollout.episodes) this.#noteEpisode(episode);
     for (let row = 0; row < rollout.rows; row++) this.steps += rollout.valid[row]!;
@@ -153,12 +162,12 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     this.note({ return: raw, length, envIndex, endedAt });
   }
 
-  protected override learn(rollout: Rollout, fraction: number, signal?: AbortSignal): Promise<PPOMetrics> {
-    return this.#ppo.update(rollout, { progress: fraction, signal });
+  protected override learn(rollout: Rollout, fraction: number, signal?: AbortSignal): Promise<object> {
+    return this.#learner.update(rollout, { progress: fraction, signal });
   }
 
   protected override snapshot(): (() => void) | undefined {
-    return snapshotOf(this.#agent.policy, this.#ppo);
+    return snapshotOf(this.#agent.policy, this.#learner);
   }
 
   protected override mark(): void {
@@ -177,7 +186,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
 
   #restore(checkpoint: string): void {
     const training = readAgentTraining(checkpoint, this.#plan);
-    const { normalizers } = loadAgent(checkpoint, this.#agent.policy, this.#ppo);
+    const { normalizers } = loadAgent(checkpoint, this.#agent.policy, this.#learner);
     const { env, observation, reward } = this.#normalized;
     const { actions, shuffling } = this.#streams;
     if (normalizers.observation !== null) observation!.state = normalizers.observation.rms;
@@ -191,6 +200,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     } else if (training.updates > 0) {
       this.#collector.restart(this.#seedAfter(training.updates));
     }
+    if (training.baseline !== null) this.#learner.baseline = training.baseline;
     this.goOnFrom(checkpoint, training);
   }
 
@@ -199,9 +209,12 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     return new SeedSequence(this.#seed, { spawnKey: [0, updates] }).generateState(1)[0]!;
   }
 
-  protected override rowOf(metrics: PPOMetrics): Readonly<Record<string, number>> {
+  protected override rowOf(metrics: object): UpdateMetrics {
     const before = this.#failuresBefore;
-    return { ...metrics, ...(before === undefined ? {} : { envFailures: this.#failures! - before }) };
+    return {
+      ...(metrics as UpdateMetrics),
+      ...(before === undefined ? {} : { envFailures: this.#failures! - before }),
+    };
   }
 
   protected override async write(path: string): Promise<void> {
@@ -209,7 +222,7 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     const training = agentTrainingToJson({
       seed: this.#seed,
       plan: this.#plan,
-      baseline: null,
+      baseline: this.#learner.baseline ?? null,
       ...this.runState,
       ...marked,
     });
@@ -241,14 +254,15 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
 
   #details(): Pick<Checkpoint, 'details' | 'moments'> {
     const { vectorEnv, name, id, options } = this.#environments;
-    const { moments, ...optimizer } = this.#ppo.stateDict();
+    const { moments, ...optimizer } = this.#learner.stateDict();
     return {
       moments,
       details: {
         env: { name, id, options: { ...options }, numEnvs: vectorEnv.numEnvs },
         observationSpace: spaceToJson(vectorEnv.singleObservationSpace),
         actionSpace: spaceToJson(vectorEnv.singleActionSpace),
-        ppoConfig: { ...this.#ppo.config },
+        ...(this.#algorithm === 'ppo' ? {} : { algorithm: this.#algorithm }),
+        ppoConfig: this.#settings,
         networks: this.#networks,
         counters: this.counters,
         random: {
@@ -263,9 +277,14 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
     };
   }
 
-  #config(): object {
+  /** Of PPO. */
+  get #settings(): CheckpointDetails['ppoConfig'] {
+    return this.#algorithm === 'ppo' ? { ...this.#config } : {};
+  }
+
+  #configuration(): object {
     const { maxTimesteps, updateInterval, normalizeObservation = false, normalizeReward = false } = this.#options;
-    const { env, networks, ppoConfig } = this.#details().details;
+    const { env, networks, algorithm: name, ppoConfig } = this.#details().details;
     return {
       env,
       maxTimesteps,
@@ -273,8 +292,16 @@ export class TrainingRun extends Run<Rollout, PPOMetrics> {
       normalizeObservation,
       normalizeReward,
       networks,
-      ppoConfig,
+      ...(name === undefined ? { ppoConfig } : { algorithm: { name, rolloutSteps: this.#config.rolloutSteps } }),
       ...this.settings,
     };
   }
+}
+
+/** What is decided for PPO; an algorithm of the user's decides nothing but how often it learns. */
+function settingsOf(options: TrainAgentOptions | TrainCustomOptions): PPOConfig {
+  const { algorithm } = options;
+  if (isCustom(algorithm)) return { rolloutSteps: algorithm.rolloutSteps };
+  const { name: _ppo, ...settings } = algorithm ?? { name: 'ppo', ...(options as TrainAgentOptions).ppoConfig };
+  return settings;
 }
