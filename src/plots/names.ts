@@ -25,6 +25,7 @@ const NAMES: Readonly<Record<string, string>> = {
   update: 'updates',
   episodes: 'episodes',
   seconds: 'time, s',
+  memory: 'memory of the process, MB',
   step: 'optimizer steps',
   epoch: 'epochs',
   tokens: 'tokens read',

@@ -8,6 +8,7 @@ import { Generator, SeedSequence } from '../random/index.ts';
 import { MOST_SKIPS } from '../rl/index.ts';
 import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
 import { RunLog } from '../tracking/run-log.ts';
+import { memoryUsed } from './memory-used.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
 import {
@@ -278,7 +279,7 @@ export class ExampleRun<Row extends Sized> {
 
   async #note(metrics: MetricsRow, evaluation: ExampleEvaluation | undefined): Promise<void> {
     const { tokens, seconds, tokensPerSecond } = this.#progress();
-    const row = { ...metrics, ...prefixed(evaluation), tokens, tokensPerSecond, seconds };
+    const row = { ...metrics, ...prefixed(evaluation), tokens, tokensPerSecond, seconds, memory: memoryUsed() };
     this.#metrics.push(row);
     this.#written.append('metrics', row);
     await this.#call('onStep', (callbacks) => callbacks.onStep?.(this.#progress(), row));

@@ -21,6 +21,7 @@ import { checkPositiveInteger } from './environments.ts';
 import { EpisodeLog, WINDOW } from './episode-log.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
 import { KeptCheckpoints } from './kept-checkpoints.ts';
+import { memoryUsed } from './memory-used.ts';
 import type { PPOAgent } from './ppo-agent.ts';
 import { type ReplayRecorder, replayRecorder } from './replay-recorder.ts';
 import {
@@ -183,7 +184,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.#started = performance.now();
     try {
       this.#mark();
-      this.#rows = this.written.directory?.flushRows() ?? {};
+      this.#rows = this.written.directory?.rowEnds() ?? {};
       if (this.#before !== undefined) this.#checkLimits();
       while (this.#stop === undefined) await this.#iterate();
       if (this.#savedAt !== this.updates) await this.#save();
@@ -272,7 +273,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.written.append('metrics', row);
     this.#unwritten = undefined;
     this.#metrics.push(row);
-    this.#rows = this.written.directory?.flushRows() ?? {};
+    this.#rows = this.written.directory?.rowEnds() ?? {};
   }
 
   get #saveInterval(): number {
@@ -312,6 +313,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   async #save(): Promise<void> {
     this.#writeRow();
+    // A checkpoint says where the rows end: they are on the disk before it is.
+    this.written.directory?.flushRows();
     const path = this.#nextCheckpoint;
     await this.write(path);
     this.#checkpoint = path;
@@ -447,6 +450,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       ...metrics,
       seconds,
       stepsPerSecond,
+      memory: memoryUsed(),
     };
   }
 }

@@ -166,7 +166,12 @@ describe('agent', () => {
     return readFileSync(join(checkpoint, 'model.safetensors'));
   };
   const timeless = (run: string): unknown[] =>
-    linesOf(join(run, 'metrics.jsonl')).map((line) => ({ ...JSON.parse(line), seconds: 0, stepsPerSecond: 0 }));
+    linesOf(join(run, 'metrics.jsonl')).map((line) => ({
+      ...JSON.parse(line),
+      seconds: 0,
+      stepsPerSecond: 0,
+      memory: 0,
+    }));
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s, then on by --resume: the run without a break', async (signal) => {
     if (!existsSync(whole)) expect((await gymformer([...words, '--quiet', '--runDirectory', whole])).code).toBe(0);

@@ -16,9 +16,9 @@ test('rows after a position are cut off, torn ones too, and rows before it stay'
   const first = new RunDirectory(path);
   first.writeConfig({ seed: 1 });
   const { createdAt } = JSON.parse(read(path, 'config.json')) as { createdAt: string };
-  expect(first.flushRows()).toEqual({});
+  expect(first.rowEnds()).toEqual({});
   first.append('metrics', { update: 1, loss: 0.5 });
-  const rows = first.flushRows();
+  const rows = first.rowEnds();
   expect(rows).toEqual({ metrics: Buffer.byteLength('{"update":1,"loss":0.5}\n') });
   first.append('metrics', { update: 2, loss: 0.25 });
   first.append('episodes', { episode: 1, globalStep: 1, return: 1, length: 1, envIndex: 0, seconds: 1 });
@@ -28,7 +28,7 @@ test('rows after a position are cut off, torn ones too, and rows before it stay'
   const second = new RunDirectory(path, { continues: true, rows });
   second.writeConfig({ seed: 1 });
   expect(JSON.parse(read(path, 'config.json'))).toMatchObject({ createdAt });
-  expect(second.flushRows()).toEqual({ ...rows, episodes: 0 });
+  expect(second.rowEnds()).toEqual({ ...rows, episodes: 0 });
   second.append('metrics', { update: 2, loss: 0.125 });
   second.close();
   expect(read(path, 'metrics.jsonl')).toBe('{"update":1,"loss":0.5}\n{"update":2,"loss":0.125}\n');

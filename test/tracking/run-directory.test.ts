@@ -53,6 +53,7 @@ test('holds what the run was told, what it measured, and how it ended', async ()
     'explainedVariance',
     'gradNorm',
     'stepsPerSecond',
+    'memory',
   ]) {
     expect(rows[0]).toHaveProperty(name, expect.any(Number));
   }

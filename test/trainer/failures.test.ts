@@ -32,7 +32,7 @@ async function failureOf(run: Promise<unknown>): Promise<TrainingFailedError> {
 
 /** Metrics but for what the clock says. */
 const timeless = (rows: readonly MetricsRow[]): MetricsRow[] =>
-  rows.map(({ seconds: _seconds, stepsPerSecond: _rate, ...rest }) => rest);
+  rows.map(({ seconds: _seconds, stepsPerSecond: _rate, memory: _memory, ...rest }) => rest);
 
 /** A reward function that does what `bad` does from its call number `from` on. */
 function failing(from: number, bad: () => number | Promise<number>) {

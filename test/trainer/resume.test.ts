@@ -25,6 +25,7 @@ function rowsOf(run: string, name: string): Record<string, unknown>[] {
       seconds: _seconds,
       stepsPerSecond: _steps,
       tokensPerSecond: _tokens,
+      memory: _memory,
       ...row
     } = JSON.parse(line) as Record<string, unknown>;
     return row;
