@@ -1,12 +1,23 @@
 // Programs in one file each, which begin quickly, and stay as they are while they run.
 
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { FOLDER } from './results.ts';
 
-/** Bundles programs as `<name>.mjs` in the folder of results. @param entries their paths by name */
+/** Where a program of this name is, once {@link bundle} has made it: each process has its own. */
+export function bundleOf(name: string): string {
+  return join(FOLDER, `${process.pid}-${name}.mjs`);
+}
+
+/** Bundles programs. @param entries their paths by name */
 export async function bundle(entries: Readonly<Record<string, string>>): Promise<void> {
+  const names = Object.keys(entries);
+  process.once('exit', () => {
+    for (const name of names) rmSync(bundleOf(name), { force: true });
+  });
   await build({
-    entryPoints: { ...entries },
+    entryPoints: Object.fromEntries(names.map((name) => [`${process.pid}-${name}`, entries[name]!])),
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundle } from './bundle.ts';
+import { bundle, bundleOf } from './bundle.ts';
 import { FOLDER } from './results.ts';
 import { started } from './tiny-runs.ts';
 
@@ -36,7 +36,7 @@ export async function saving(): Promise<Saving> {
     '--evaluation.problems',
     '16',
   ];
-  const hook = ['--import', join(FOLDER, 'save-times.mjs'), '--import', 'tsx'];
+  const hook = ['--import', bundleOf('save-times'), '--import', 'tsx'];
   const train = [MAIN, 'train', 'recipes/cot-arithmetic.yaml', '--runDirectory', run, '--quiet', ...words];
   const environment = { RELIABILITY_SAVE_TIMES: times, GYMFORMER_THREADS: '' };
   const { code, errors } = await started([process.execPath, ...hook, ...train], environment).ended;

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundle } from './bundle.ts';
+import { bundle, bundleOf } from './bundle.ts';
 import { FOLDER } from './results.ts';
 import { type MemorySample, WORK_NAMES } from './soak-work.ts';
 
@@ -31,7 +31,7 @@ export async function soak(minutes: number): Promise<Soaked[]> {
   await bundle({ 'soak-work': join(import.meta.dirname, 'soak-work.ts') });
   await Promise.all(
     WORK_NAMES.map(async (name) => {
-      const child = spawn(process.execPath, [join(FOLDER, 'soak-work.mjs'), name, String(minutes), folder], {
+      const child = spawn(process.execPath, [bundleOf('soak-work'), name, String(minutes), folder], {
         stdio: ['ignore', 'ignore', 'inherit'],
         env: { ...process.env, GYMFORMER_THREADS: '1' },
       });

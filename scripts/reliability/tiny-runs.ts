@@ -5,8 +5,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { bundle } from './bundle.ts';
-import { FOLDER } from './results.ts';
+import { bundle, bundleOf } from './bundle.ts';
 
 export { NAMES } from '../../test/trainer/resumable-runs.ts';
 
@@ -34,7 +33,7 @@ export async function prepare(): Promise<void> {
 
 /** The command that makes a run, or goes on with it. */
 export function commandOf(name: string, run: string): readonly [string, ...string[]] {
-  return [process.execPath, '--import', join(FOLDER, 'faults.mjs'), join(FOLDER, 'run.mjs'), name, run];
+  return [process.execPath, '--import', bundleOf('faults'), bundleOf('run'), name, run];
 }
 
 /** Makes a run, or goes on with it, on one thread. */

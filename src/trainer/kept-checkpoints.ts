@@ -42,7 +42,13 @@ export class KeptCheckpoints {
 
   /** To be called when a checkpoint is safely in place: removes what is neither among the latest nor the best. */
   add(checkpoint: SavedCheckpoint): void {
-    const all = this.with(checkpoint);
+    this.#saved = this.with(checkpoint);
+    this.tidy();
+  }
+
+  /** Removes what is neither among the latest nor the best, and was left by a process that was killed before it could do so. */
+  tidy(): void {
+    const all = this.#saved;
     const scores = all.map(({ score }) => score ?? Number.NEGATIVE_INFINITY);
     // Of equals, the latest.
     const best = scores.lastIndexOf(Math.max(...scores));

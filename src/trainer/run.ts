@@ -122,6 +122,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       this.#checkpoint = nameAfterTidying(this.#checkpoint);
     }
     this.#kept = new KeptCheckpoints(this.#savePath, keepCheckpoints, continues ? this.#before?.checkpoints : []);
+    this.#kept.tidy();
     this.#written = new RunLog({ directory, trackers, name, config: config(), warn });
   }
 
