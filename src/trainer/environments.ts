@@ -15,6 +15,7 @@ import {
   VectorNormalizeReward,
   VectorRecordEpisodeStatistics,
 } from '../env/index.ts';
+import { TextEnv } from '../env/text/index.ts';
 import type { GeneratorState } from '../random/index.ts';
 
 /** What happens to a run whose environment fails: throws, is late, or gives a reward or an observation that is NaN or infinite. */
@@ -140,7 +141,14 @@ function sourceOf({ envName, env, envOptions = {}, numEnvs, maxTimesteps }: Envi
     const own = envOptions.maxEpisodeSteps ?? spec.maxEpisodeSteps ?? -1;
     const limit = maxTimesteps === undefined ? own : own === -1 ? maxTimesteps : Math.min(own, maxTimesteps);
     const options = { ...envOptions, ...(limit === (spec.maxEpisodeSteps ?? -1) ? {} : { maxEpisodeSteps: limit }) };
-    return { id: spec.id, options, makeOne: () => make(spec, options), isBorrowed: false };
+    let isText: boolean | undefined;
+    const makeOne = (): Env => {
+      if (maxTimesteps === undefined || isText === false) return make(spec, options);
+      const one = make(spec, envOptions);
+      isText = limitText(one, maxTimesteps);
+      return isText ? one : make(spec, options);
+    };
+    return { id: spec.id, options, makeOne, isBorrowed: false };
   }
   if (Object.keys(envOptions).length > 0) {
     throw new TypeError('envOptions go with envName; an environment that is passed as env has its arguments already');
@@ -151,9 +159,20 @@ function sourceOf({ envName, env, envOptions = {}, numEnvs, maxTimesteps }: Envi
   }
   const makeOne = (): Env => {
     const one = isBorrowed ? env : (env as () => Env)();
-    return maxTimesteps === undefined ? one : new TimeLimit(one, { maxEpisodeSteps: maxTimesteps });
+    if (maxTimesteps === undefined) return one;
+    return limitText(one, maxTimesteps) ? one : new TimeLimit(one, { maxEpisodeSteps: maxTimesteps });
   };
   return { id: null, options: {}, makeOne, isBorrowed };
+}
+
+/**
+ * Tells the environment of a text how many tokens there may be: then what was cut off is rewarded as it stands, of which a time limit
+ * around the environment would know nothing. False for other environments.
+ */
+function limitText({ unwrapped }: Env, tokens: number): boolean {
+  if (!(unwrapped instanceof TextEnv)) return false;
+  unwrapped.limitGeneration(tokens);
+  return true;
 }
 
 /** The vector environment as the collector sees it. */

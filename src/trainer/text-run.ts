@@ -48,7 +48,7 @@ export interface TrainTextOptions extends EpisodeRunOptions {
   readonly temperature?: number | undefined;
   /** Environments played side by side, one token each at a time. Default 32, or 1 if `env` is an environment. */
   readonly numEnvs?: number | undefined;
-  /** Tokens after which an episode is cut off, if the environment does not do so earlier. Default: never. */
+  /** Tokens after which a text is cut off, and rewarded as it stands, if the environment does not do so earlier. Default: never. */
   readonly maxTimesteps?: number | undefined;
   /** Episodes between checkpoints; they are written after the update that follows. Default: those of 10 updates. */
   readonly saveInterval?: number | undefined;

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -10,7 +10,9 @@ import {
   fromPretrained,
   loadLora,
   RewardModel,
+  savePretrained,
 } from '../../src/lm/index.ts';
+import type { RewardContext } from '../../src/env/text/index.ts';
 import { type CollectedEpisode, LMActorNetwork, LMCriticNetwork } from '../../src/rl/index.ts';
 import { trainAgent, TrainingFailedError } from '../../src/trainer/index.ts';
 import { rlhfMetrics } from '../../src/trainer/rlhf-metrics.ts';
@@ -84,6 +86,40 @@ describe('trainAgent in RLHFEnv-v0', () => {
         row['completion'],
       );
     }
+  });
+
+  test("the original's example runs with any local model, on OpenAI's labels; texts are cut off where it says, and scored", async () => {
+    const modelName = join(folder, 'original');
+    const dataset = join(folder, 'labels.json');
+    await savePretrained(model(), modelName, { tokenizer });
+    writeFileSync(dataset, JSON.stringify([{ query: [...tokenizer.encode('ab'), 50_259, 50_259], best: 0 }]));
+
+    const actor = await LMActorNetwork.fromPretrained(modelName, { padTokenId: tokenizer.eosTokenId });
+    const critic = await LMCriticNetwork.fromPretrained(modelName, { padTokenId: tokenizer.eosTokenId, seed: 1 });
+    const runDirectory = join(folder, 'original-run');
+    const { runningRewards } = await trainAgent({
+      envName: 'RLHFEnv-v0',
+      envOptions: {
+        tokenizer: modelName,
+        dataset,
+        reward: (_text: string, { maxGeneration }: RewardContext) => maxGeneration,
+      },
+      actor,
+      critic,
+      ppoConfig: { lrActor: 3e-4, lrCritic: 1e-3, gamma: 0.99, epsClip: 0.2, updateEpochs: 10 },
+      maxEpisodes: 10,
+      maxTimesteps: 3,
+      updateInterval: 5,
+      saveInterval: 5,
+      numEnvs: 5,
+      seed: 1,
+      runDirectory,
+    });
+    expect(runningRewards).toHaveLength(10);
+    const rows = lines(join(runDirectory, 'completions.jsonl'));
+    expect(rows.map(({ prompt }) => prompt)).toEqual(Array(10).fill('ab'));
+    expect(rows.some(({ finishReason }) => finishReason === 'length')).toBe(true);
+    expect(rows.every(({ score, tokens }) => score === 3 && Number(tokens) <= 3)).toBe(true);
   });
 
   test('adapters are trained and saved alone; one trunk is policy, critic and reference', async () => {

@@ -73,13 +73,12 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
   override readonly metadata: EnvMetadata = TextEnv.metadata;
   override readonly renderMode: string | null;
   readonly tokenizer: TextTokenizer;
-  readonly maxGeneration: number;
-
   readonly #vocabSize: number;
   readonly #endTokens: readonly number[];
   readonly #stopStrings: StopStrings | null;
   #episode: GrowingEpisode<Context> | undefined;
   #contextLength = Number.POSITIVE_INFINITY;
+  #maxGeneration: number;
 
   constructor({ tokenizer, maxGeneration = 128, stopStrings = [], endTokens, renderMode }: TextEnvOptions) {
     super();
@@ -87,7 +86,7 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
       throw new RangeError(`maxGeneration is ${maxGeneration}, but must be a whole number of 1 or more tokens`);
     }
     this.tokenizer = tokenizer;
-    this.maxGeneration = maxGeneration;
+    this.#maxGeneration = maxGeneration;
     this.#vocabSize = tokenizer.vocabSize;
     this.#endTokens = endTokens ?? endTokensOf(tokenizer);
     this.#stopStrings = StopStrings.for(tokenizer, stopStrings);
@@ -107,6 +106,16 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
   /** Lowers {@link contextLength} to `tokens`, if it is above. */
   limitContext(tokens: number): void {
     this.#contextLength = Math.min(this.#contextLength, tokens);
+  }
+
+  /** Tokens that the agent may write before an episode is truncated. */
+  get maxGeneration(): number {
+    return this.#maxGeneration;
+  }
+
+  /** Lowers {@link maxGeneration} to `tokens`, if it is above. */
+  limitGeneration(tokens: number): void {
+    this.#maxGeneration = Math.min(this.#maxGeneration, tokens);
   }
 
   /**

@@ -46,11 +46,14 @@ export interface RewarderState {
 export class RlhfRewarder implements EpisodeRewarder {
   readonly klController: KlController;
   readonly reference: Reference;
+  /** Tokens after which texts are cut off. */
+  maxGeneration: number;
   readonly #options: RlhfRewarderOptions;
 
   constructor(options: RlhfRewarderOptions) {
     this.#options = options;
     this.klController = options.klController;
+    this.maxGeneration = options.maxGeneration;
     this.reference = options.reference;
   }
 
@@ -92,7 +95,7 @@ export class RlhfRewarder implements EpisodeRewarder {
 
   /** The scores of finished texts, by the info of their last steps. */
   async scores(ends: readonly EndOfText[]): Promise<readonly TextScores[]> {
-    const { reward, missingEosPenalty, truncationScore, maxGeneration, rewardMayFail } = this.#options;
+    const { reward, missingEosPenalty, truncationScore, rewardMayFail } = this.#options;
     const texts = ends.map(
       ({ prompt, completion, finishReason, generatedTokens }): RatedText => ({
         question: prompt,
@@ -100,7 +103,7 @@ export class RlhfRewarder implements EpisodeRewarder {
         prompt,
         completion,
         generatedTokens,
-        maxGeneration,
+        maxGeneration: this.maxGeneration,
         truncated: finishReason === 'length',
       }),
     );

@@ -126,6 +126,11 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
     this.#observed = logProb;
   }
 
+  override limitGeneration(tokens: number): void {
+    super.limitGeneration(tokens);
+    this.rewarder.maxGeneration = this.maxGeneration;
+  }
+
   /** Whether an episode has ended and the next has not begun. */
   get ended(): boolean {
     return this.episode?.finishReason != null;
