@@ -185,13 +185,23 @@ withSampling(program.command('chat'))
 
 program
   .command('completions')
-  .description('show a few of the texts that a language model wrote while it learned from rewards')
+  .description(
+    'show a few of the texts that a language model wrote while it learned from rewards, or write all to a file',
+  )
   .argument('<run>', "a run's directory")
-  .option('--count <n>', 'how many, evenly from first to last (default: 5)')
+  .option('--count <n>', 'how many, evenly from first to last (default: 5, or all with --out)')
   .option('--wrong', 'only those with wrong answers')
-  .action(async (run: string, options: { count?: string; wrong?: boolean }) => {
+  .option('--out <file>', 'write them to a file, with a column for everything that is known of them')
+  .option('--format <format>', "parquet or jsonl (default: by the file's ending)")
+  .addHelpText(
+    'after',
+    `
+  gymformer completions runs/cot --wrong --count 10
+  gymformer completions runs/cot --out texts.parquet   # in Python: pandas.read_parquet('texts.parquet')`,
+  )
+  .action(async (run: string, options: Readonly<Record<string, string>>) => {
     const { completions } = await import('./completions.ts');
-    console.log(completions(run, options));
+    console.log(await completions(run, options));
   });
 
 program

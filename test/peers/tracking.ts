@@ -2,6 +2,7 @@
 // agent's run once more. `tracking.ts <folder> <address of MLflow>`; prints the ids of the runs in MLflow as JSON.
 
 import { join } from 'node:path';
+import { completions } from '../../src/cli/completions.ts';
 import { MLPActorNetwork, MLPCriticNetwork } from '../../src/rl/index.ts';
 import { exportRun, MlflowTracker, TensorBoardTracker, type Tracker, WandbTracker } from '../../src/tracking/index.ts';
 import { trainAgent } from '../../src/trainer/index.ts';
@@ -31,6 +32,7 @@ await trainAgent({
 
 const text = trackersFor();
 await tinyText(folder, { runDirectory: join(folder, 'text'), trackers: text.trackers });
+await completions(join(folder, 'text'), { out: join(folder, 'texts.parquet') });
 
 const again = [
   new TensorBoardTracker({ directory: join(folder, 'again') }),

@@ -275,6 +275,17 @@ def check_mlflow_images(uri, run, run_id):
         assert bytes_of(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=f"{name}.png")) == bytes_of(path)
 
 
+def check_parquet(folder, run):
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(f"{folder}/texts.parquet")
+    have = [{key: value for key, value in row.items() if value is not None} for row in table.to_pylist()]
+    want = [{key: value for key, value in row.items() if value is not None} for row in rows(run, "completions")]
+    assert have == want and len(want) > 8, (have[0], want[0])
+    assert str(table.schema.field("logProbs").type).startswith("list<element: double")
+    assert table.to_pandas()["return"].mean() == np.mean([row["return"] for row in want])
+
+
 def start_server(folder):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -322,6 +333,7 @@ def main():
                 ("MLflow: an agent", lambda: check_mlflow(uri, agent, ids["agent"])),
                 ("MLflow: a language model", lambda: check_mlflow(uri, text, ids["text"])),
                 ("MLflow: table of texts", lambda: check_mlflow_table(uri, text, ids["text"])),
+                ("Parquet: texts", lambda: check_parquet(folder, text)),
                 ("MLflow: pictures", lambda: check_mlflow_images(uri, agent, ids["agent"])),
             ]
             failed = 0
