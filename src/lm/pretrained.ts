@@ -100,13 +100,20 @@ function drawHead({ score, config }: SequenceClassifier, { seed }: ClassifierOpt
 /**
  * A classifier with a language model's Transformer and a fresh head.
  *
- * @param options.shareWeights whether it reads the language model's own weights, without its adapters, instead of a copy. Whatever trains
- *   these would change both, so give each adapters of its own ({@link applyLora}). Default false.
  * @throws ModelError if a model to be copied has adapters
  */
 export function classifierFromCausalLM(
   model: CausalLM,
-  { shareWeights = false, ...options }: ClassifierOptions & { readonly shareWeights?: boolean | undefined } = {},
+  {
+    shareWeights = false,
+    ...options
+  }: ClassifierOptions & {
+    /**
+     * Whether it reads the language model's own weights, without its adapters, instead of a copy. Whatever trains these would change both,
+     * so give each adapters of its own ({@link applyLora}). Default false.
+     */
+    readonly shareWeights?: boolean | undefined;
+  } = {},
 ): SequenceClassifier {
   if (!shareWeights && [...model.namedParameters().keys()].some((name) => /\.lora_[AB]\./.test(name))) {
     throw new ModelError('this model has adapters: merge them first (mergeLora)');

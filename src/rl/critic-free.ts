@@ -97,8 +97,6 @@ export abstract class CriticFree<R extends EpisodeSteps> {
   /**
    * Improves the policy with episodes that it has just played.
    *
-   * @param referenceLogProbs of the rows, by the reference policy; needed if `klCoef` is not 0
-   * @param signal gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update
    * @throws NonFiniteError if a loss or the gradients' norm is not finite and not to be skipped; the weights are still good then.
    */
   async update(
@@ -108,8 +106,11 @@ export abstract class CriticFree<R extends EpisodeSteps> {
       referenceLogProbs,
       signal,
     }: {
+      /** How much of the run is over, 0 to 1, for schedules. Default 0. */
       readonly progress?: number;
+      /** Of the rows, by the reference policy; needed if `klCoef` is not 0. */
       readonly referenceLogProbs?: Float32Array | undefined;
+      /** Gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update. */
       readonly signal?: AbortSignal | undefined;
     } = {},
   ): Promise<CriticFreeMetrics> {

@@ -155,13 +155,19 @@ export class PPO<R extends Steps = Rollout> {
   /**
    * Improves the policy with a rollout that it has just made.
    *
-   * @param progress how much of the run is over, 0 to 1, for schedules
-   * @param signal gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update
    * @throws NonFiniteError if a loss or the gradients' norm is not finite and not to be skipped; the weights are still good then.
    */
   async update(
     rollout: R,
-    { progress = 0, signal }: { readonly progress?: number; readonly signal?: AbortSignal | undefined } = {},
+    {
+      progress = 0,
+      signal,
+    }: {
+      /** How much of the run is over, 0 to 1, for schedules. Default 0. */
+      readonly progress?: number;
+      /** Gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update. */
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<PPOMetrics> {
     const { config, policy } = this;
     const { values, nextValues } = await policy.stateValues(rollout);

@@ -53,13 +53,21 @@ export class RunDirectory {
    *
    * @param path must not hold another run, unless `continues`. Throws an Error that says so if it does, and if another process is
    *   writing there.
-   * @param options.continues whether to go on with the run that is there: lines are added to its files, and its summary is removed
-   * @param options.rows where the files of rows ended when what the run goes on from was saved: what was written later is cut off, because
-   *   it is written again. Default: nothing is cut off.
    */
   constructor(
     path: string,
-    { continues = false, rows }: { readonly continues?: boolean; readonly rows?: RowPositions | undefined } = {},
+    {
+      continues = false,
+      rows,
+    }: {
+      /** Whether to go on with the run that is there: lines are added to its files, and its summary is removed. Default false. */
+      readonly continues?: boolean;
+      /**
+       * Where the files of rows ended when what the run goes on from was saved: what was written later is cut off, because it is written
+       * again. Default: nothing is cut off.
+       */
+      readonly rows?: RowPositions | undefined;
+    } = {},
   ) {
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
