@@ -20,7 +20,7 @@ export interface Saving {
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 /** Of ten updates each. */
-const CHECKPOINTS = 3;
+const CHECKPOINTS = 2;
 
 /** Trains by the recipe, but less. */
 export async function saving(): Promise<Saving> {

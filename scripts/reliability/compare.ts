@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 const ROWS = ['metrics.jsonl', 'episodes.jsonl', 'completions.jsonl'];
-/** What the clock says. */
-const CLOCKED = ['seconds', 'stepsPerSecond', 'tokensPerSecond'];
+/** What the clock and the system say. */
+const MEASURED = ['seconds', 'stepsPerSecond', 'tokensPerSecond', 'memory'];
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -17,7 +17,7 @@ export function rowsOf(file: string): Row[] {
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => {
     const entries = Object.entries(JSON.parse(line) as Row);
-    return Object.fromEntries(entries.filter(([key]) => !CLOCKED.includes(key)));
+    return Object.fromEntries(entries.filter(([key]) => !MEASURED.includes(key)));
   });
 }
 

@@ -19,32 +19,13 @@ export interface Repeated {
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 
 /** Recipes, made short: each trains a model in all of its stages. */
-const RECIPES: Readonly<Record<string, readonly string[]>> = {
-  'cartpole.yaml': [
-    '--totalSteps',
-    '8192',
-    '--network.hiddenDim',
-    '256',
-    '--ppo.minibatchSize',
-    '256',
-    '--evaluation.episodes',
-    '0',
-  ],
-  'cot-arithmetic.yaml': ['--sft.maxSteps', '20', '--rl.maxEpisodes', '512', '--evaluation.problems', '32'],
-  'cot-arithmetic-grpo.yaml': ['--sft.maxSteps', '20', '--rl.maxEpisodes', '512', '--evaluation.problems', '32'],
-  'rlhf-descriptiveness.yaml': [
-    '--sft.maxSteps',
-    '20',
-    '--preferences.count',
-    '128',
-    '--reward.epochs',
-    '1',
-    '--rl.maxEpisodes',
-    '512',
-    '--evaluation.texts',
-    '32',
-  ],
-}; // prettier-ignore
+const RECIPES: Readonly<Record<string, string>> = {
+  'cartpole.yaml': '--totalSteps 8192 --network.hiddenDim 256 --evaluation.episodes 0',
+  'cot-arithmetic.yaml': '--sft.maxSteps 10 --rl.maxEpisodes 256 --evaluation.problems 16',
+  'cot-arithmetic-grpo.yaml': '--sft.maxSteps 10 --rl.maxEpisodes 256 --evaluation.problems 16',
+  'rlhf-descriptiveness.yaml':
+    '--sft.maxSteps 10 --preferences.count 128 --reward.epochs 1 --rl.maxEpisodes 256 --evaluation.texts 16',
+};
 
 /** Runs everything twice on one thread and twice on two. */
 export async function threads(): Promise<Repeated[]> {
@@ -55,7 +36,17 @@ export async function threads(): Promise<Repeated[]> {
   for (const name of NAMES) found.push(await repeated(name, folder, (run) => commandOf(name, run)));
   for (const [recipe, words] of Object.entries(RECIPES)) {
     const command = (run: string): readonly [string, ...string[]] => {
-      const train = ['--import', 'tsx', MAIN, 'train', `recipes/${recipe}`, '--runDirectory', run, '--quiet', ...words];
+      const train = [
+        '--import',
+        'tsx',
+        MAIN,
+        'train',
+        `recipes/${recipe}`,
+        '--runDirectory',
+        run,
+        '--quiet',
+        ...words.split(' '),
+      ];
       return [process.execPath, ...train];
     };
     found.push(await repeated(recipe, folder, command));
