@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Executes every notebook of examples/ with Deno's kernel; the last line is `notebooks: N passed, N failed`.
 # Usage: test/notebooks/run.sh [--keep] [notebook...]; with --keep, the outputs are written into the notebooks.
+# The kernel now and then loses what a cell has printed last: look at outputs before they are kept for good.
 # Needs Python packages of test/peers/requirements.txt: PYTHON says whose (default python3). DENO may name a Deno that is there already.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../examples"
