@@ -35,7 +35,15 @@ export function learnerFor<R extends EpisodeSteps, P extends Policy<R>>(
   numEnvs: number,
   generator: Generator,
 ): StatefulLearner<R> {
-  if (isCustom(algorithm)) return customLearner(algorithm, policy, { generator, numEnvs });
+  if (isCustom(algorithm)) {
+    if (algorithm.rolloutSteps !== undefined) {
+      throw new TypeError(
+        `rolloutSteps is for an algorithm with a critic, which learns from steps; '${algorithm.custom}' learns from whole episodes: ` +
+          'give updateInterval, how many',
+      );
+    }
+    return customLearner(algorithm, policy, { generator, numEnvs });
+  }
   const { name, ...config } = algorithm;
   switch (name) {
     case 'ppo':

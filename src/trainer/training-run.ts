@@ -301,7 +301,15 @@ export class TrainingRun extends Run<Rollout, object> {
 /** What is decided for PPO; an algorithm of the user's decides nothing but how often it learns. */
 function settingsOf(options: TrainAgentOptions | TrainCustomOptions): PPOConfig {
   const { algorithm } = options;
-  if (isCustom(algorithm)) return { rolloutSteps: algorithm.rolloutSteps };
-  const { name: _ppo, ...settings } = algorithm ?? { name: 'ppo', ...(options as TrainAgentOptions).ppoConfig };
+  const { ppoConfig } = options as TrainAgentOptions;
+  if (isCustom(algorithm)) {
+    const foreign = ppoConfig !== undefined ? 'ppoConfig' : algorithm.needsReference ? 'needsReference' : undefined;
+    if (foreign !== undefined) {
+      const whose = foreign === 'ppoConfig' ? 'PPO' : 'language models';
+      throw new TypeError(`${foreign} is for ${whose}, not for algorithm '${algorithm.custom}': leave it out`);
+    }
+    return { rolloutSteps: algorithm.rolloutSteps };
+  }
+  const { name: _ppo, ...settings } = algorithm ?? { name: 'ppo', ...ppoConfig };
   return settings;
 }

@@ -25,8 +25,10 @@ import { type Tensor, tensor } from '../../src/tensor/index.ts';
 import {
   CheckpointError,
   type Learner,
+  type LearnerContext,
   loadPPOAgent,
   trainAgent,
+  type TrainCriticFreeOptions,
   type TrainCustomOptions,
   TrainingDivergedError,
 } from '../../src/trainer/index.ts';
@@ -112,7 +114,7 @@ describe('an algorithm of steps, with a critic', () => {
     const { episodeReturns } = await steps({
       algorithm: { custom: 'a2c', create: (policy) => new A2C(policy, 3e-3), rolloutSteps: 16 },
       numEnvs: 16,
-      totalSteps: 40_000,
+      totalSteps: 30_000,
       saveInterval: 10_000,
     });
     // A policy that does anything at random balances for 22 steps.
@@ -169,8 +171,8 @@ describe('an algorithm of steps, with a critic', () => {
 });
 
 describe('an algorithm of whole episodes', () => {
-  it('learns without a critic', async () => {
-    const { checkpoint, metrics } = await trainAgent({
+  const episodes = (more: Partial<TrainCriticFreeOptions>) =>
+    trainAgent({
       envName: 'CartPole-v1',
       actor: new MLPActorNetwork(4, 16, 2, { seed: 1 }),
       algorithm: {
@@ -179,14 +181,27 @@ describe('an algorithm of whole episodes', () => {
       },
       numEnvs: 4,
       updateInterval: 8,
-      maxEpisodes: 16,
+      maxEpisodes: 32,
       seed: 1,
       runDirectory: null,
-      savePath: folder,
+      ...more,
     });
-    expect(metrics).toHaveLength(2);
+
+  it('learns without a critic, and goes on to the last bit', async () => {
+    const { checkpoint, metrics } = await episodes({ savePath: join(folder, 'better') });
+    expect(metrics).toHaveLength(4);
     expect(metrics[0]!['meanReturn']).toBeGreaterThan(1);
     expect(loadPPOAgent(checkpoint).details.algorithm).toBe('better-half');
+    const half = await episodes({ savePath: join(folder, 'better-half'), maxEpisodes: 16 });
+    const rest = await episodes({ savePath: join(folder, 'better-rest'), resume: half.checkpoint });
+    expect(weightsOf(rest.checkpoint)).toEqual(weightsOf(checkpoint));
+  });
+
+  it('has no use for rolloutSteps', async () => {
+    const create = (policy: ActorCriticPolicy, context: LearnerContext) =>
+      new BetterHalf<EpisodeRollout>(policy, { learningRate: 3e-3 }, context);
+    const algorithm = { custom: 'better-half', create, rolloutSteps: 8 };
+    await expect(episodes({ algorithm })).rejects.toThrow('give updateInterval, how many');
   });
 
   it('learns with a language model, told what the reference says if it wants to know', async () => {
