@@ -26,6 +26,8 @@ export interface RlhfResult {
   /** The share of labels kept back that the reward model gives the highest score to; null if none were. */
   readonly heldOutAccuracy: number | null;
   readonly klTarget: number | null;
+  /** Of all texts of the run. */
+  readonly temperature: number;
   readonly points: readonly UpdatePoint[];
   /** The fine-tuned model first, and last what reinforcement learning made of it. */
   readonly contestants: readonly Contestant[];
@@ -128,14 +130,15 @@ export function samplesText(contestants: readonly Contestant[], count: number): 
   return count === 0 ? '' : `\n${lines.join('\n\n')}`;
 }
 
-export function whereAndNext({ runDirectory, seconds, contestants }: RlhfResult, prompt: string): string {
+export function whereAndNext({ runDirectory, seconds, contestants, temperature }: RlhfResult, prompt: string): string {
   const folder = join(runDirectory, 'models');
   const names = ['sft', 'reward', 'ppo', ...(contestants.some(({ name }) => name === 'DPO') ? ['dpo'] : [])];
+  const tempered = temperature === 1 ? '' : ` --temperature ${temperature}`;
   return [
     `\nIn ${duration(seconds)}, all of it. Run directory: ${runDirectory}`,
     `Models:          ${folder}: ${names.join(', ')}`,
     `The curve:       ${join(runDirectory, 'curve.svg')}`,
-    `Let it write:    ${ourCommand()} generate ${join(folder, 'ppo')} --prompt '${prompt.replaceAll("'", String.raw`'\''`)}'`,
+    `Let it write:    ${ourCommand()} generate ${join(folder, 'ppo')} --prompt '${prompt.replaceAll("'", String.raw`'\''`)}'${tempered}`,
   ].join('\n');
 }
 

@@ -118,6 +118,7 @@ class RlhfRun {
       slips: labels?.slips ?? null,
       heldOutAccuracy: (await bestEvaluation(run.file('reward')))?.accuracy ?? null,
       klTarget: targetOf(recipe),
+      temperature: recipe.rl.temperature ?? 1,
       points,
       contestants,
     };

@@ -129,6 +129,7 @@ seed: 3
     expect(stdout).toMatch(/reward model +deviation +divergence\n/);
     expect(stdout).toMatch(/By RLOO, the reward model's score rose by -?\d+\.\d\d standard deviations\./);
     expect(stdout).not.toMatch(/rule|sentences/i);
+    expect(stdout).toMatch(/generate .*models\/ppo --prompt '.*' --temperature 0\.8\n/);
     const summary = JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')) as Record<string, unknown>;
     expect(summary).toMatchObject({ labels: null, slips: null, klTarget: null, gain: expect.any(Number) });
     expect(summary['heldOutAccuracy']).not.toBeNull();
