@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { builtCommand } from '../built-command.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -13,10 +14,11 @@ export interface Finished {
 }
 
 /** Starts it, or another program of TypeScript; `output` grows as it writes. */
-export function start(words: readonly string[], program = 'src/cli/main.ts') {
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', program, ...words], {
+export function start(words: readonly string[], program?: string, env: NodeJS.ProcessEnv = {}) {
+  const called = program === undefined ? [builtCommand()] : ['--import', 'tsx', program];
+  const child: ChildProcess = spawn(process.execPath, [...called, ...words], {
     cwd: project,
-    env: { ...process.env, DEBUG: '', HF_HUB_OFFLINE: '1' },
+    env: { ...process.env, DEBUG: '', HF_HUB_OFFLINE: '1', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };

@@ -10,30 +10,13 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadPPOAgent } from '../../src/trainer/index.ts';
-import { eventsOf, resultOf } from './command.ts';
+import { eventsOf, gymformer as run, resultOf, start } from './command.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'gymformer-test-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function start(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
-    cwd: project,
-    env: { ...process.env, DEBUG: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-  const finished = once(child, 'close').then(([code, signal]) => ({
-    ...output,
-    code: code as number | null,
-    signal: signal as string | null,
-  }));
-  return { child, finished };
-}
-
-const gymformer = (...words: string[]) => start(words).finished;
+const gymformer = (...words: string[]) => run(words);
 
 const TINY = ['--totalSteps', '300', '--numEnvs', '2', '--ppo.rolloutSteps', '64', '--network.hiddenDim', '8'];
 
@@ -64,7 +47,7 @@ describe('train', () => {
     expect(readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')).toHaveLength(3);
 
     // The command that it names works.
-    const next = /npm run gymformer -- (evaluate \S+)/.exec(stdout)![1]!;
+    const next = /npx gymformer (evaluate \S+)/.exec(stdout)![1]!;
     const played = await gymformer(...next.split(' '), '--episodes', '3', '--seed', '1');
     expect(played.code).toBe(0);
     expect(played.stdout).toMatch(
@@ -278,7 +261,7 @@ describe('mistakes', () => {
     [['--version'], 0, /^$/],
     [['trai'], 2, /unknown command 'trai'\n\(Did you mean train\?\)/],
     [['train'], 2, /Give a recipe, the id of an environment, or --resume <run>/],
-    [['train', 'CartPol-v1'], 1, /^error: .*Did you mean: `CartPole`\? \(`npm run gymformer -- envs` lists all\)\n$/],
+    [['train', 'CartPol-v1'], 1, /^error: .*Did you mean: `CartPole`\? \(`npx gymformer envs` lists all\)\n$/],
     [['train', 'recipes'], 1, /^error: Cannot read the recipe recipes: it is a folder\n$/],
     [
       ['train', 'CartPole-v1', '--envOptions.suttonBarto', 'true'],
@@ -301,7 +284,7 @@ describe('mistakes', () => {
   });
 
   test('the stack is shown for those who ask', async () => {
-    const { stderr } = await start(['train', 'none.yaml'], { DEBUG: '1' }).finished;
+    const { stderr } = await start(['train', 'none.yaml'], undefined, { DEBUG: '1' }).finished;
     expect(stderr).toMatch(/^CliError: Cannot read/);
     expect(stderr).toMatch(/^\s+at /m);
   });

@@ -80,7 +80,7 @@ describe('gymformer reward', () => {
     expect(stdout).toContain(`Model:         ${join(runDirectory, 'model')}`);
     expect(parse(readFileSync(join(runDirectory, 'recipe.yaml'), 'utf8'))).toMatchObject({ kind: 'reward', seed: 1 });
 
-    const [, folder] = /npm run gymformer -- score (\S+) --text/.exec(stdout)!;
+    const [, folder] = /npx gymformer score (\S+) --text/.exec(stdout)!;
     const scores = await (await RewardModel.fromPretrained(folder!)).score(['q1: !ab', 'q1: .ab']);
     expect(scores[0]).toBeGreaterThan(scores[1]!);
     const said = await gymformer(['score', folder!, '--text', 'q1: !ab', '--text', 'q1: .ab']);

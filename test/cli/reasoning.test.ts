@@ -199,12 +199,12 @@ describe('a whole run', () => {
   });
 
   test('the commands that it names work', async () => {
-    const [, ask, prompt] = /npm run gymformer -- (generate \S+ --prompt) '(\S+)' --temperature 0/.exec(stdout)!;
+    const [, ask, prompt] = /npx gymformer (generate \S+ --prompt) '(\S+)' --temperature 0/.exec(stdout)!;
     const asked = await gymformer([...ask!.split(' '), prompt!, '--temperature', '0']);
     expect(asked).toMatchObject({ code: 0, stderr: '' });
     expect(asked.stdout.length).toBeGreaterThan(1);
 
-    const measure = /npm run gymformer -- (evaluate \S+)/.exec(stdout)![1]!;
+    const measure = /npx gymformer (evaluate \S+)/.exec(stdout)![1]!;
     const measured = await gymformer([...measure.split(' '), '--json']);
     const { accuracy, problems } = JSON.parse(measured.stdout) as {
       readonly accuracy: number;

@@ -128,7 +128,7 @@ describe.each(KINDS)('$kind', ({ kind, recipe, stages, models }) => {
       const { code, stdout, stderr } = await interrupted(words, join(broken, stage, 'metrics.jsonl'));
       expect([stage, code], stderr).toEqual([stage, 130]);
       expect(stderr).toMatch(/Stopping after this (step|update)\./);
-      expect(stdout).toContain(`npm run gymformer -- train --resume ${broken}\n`);
+      expect(stdout).toContain(`npx gymformer train --resume ${broken}\n`);
       expect(JSON.parse(readFileSync(join(broken, 'summary.json'), 'utf8'))).toMatchObject({ stoppedBy: 'signal' });
       words = ['train', '--resume', broken];
     }

@@ -112,7 +112,7 @@ describe('gymformer sft', () => {
     ]);
 
     // The command that it names works; so does the run's directory in place of the model's.
-    const folder = /npm run gymformer -- generate (\S+) --prompt/.exec(stdout)![1]!;
+    const folder = /npx gymformer generate (\S+) --prompt/.exec(stdout)![1]!;
     const said = await gymformer(['generate', folder, '--prompt', 'one', '--temperature', '0']);
     expect(said).toEqual({ code: 0, stdout: ' eins\n', stderr: '' });
     const json = await gymformer([
