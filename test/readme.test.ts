@@ -1,3 +1,0 @@
-import { testSnippets } from './snippets.ts';
-
-testSnippets('README.md', 5);
