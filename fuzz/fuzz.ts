@@ -22,6 +22,8 @@ export interface FuzzOptions {
   readonly seed: number;
   readonly files: number;
   readonly seconds: number;
+  /** Whether to watch which code files reach and to go on from those that reach new code. Default true; starting without is quicker. */
+  readonly guided?: boolean;
 }
 
 /** What came of it. */
@@ -52,8 +54,9 @@ function earlierFindings(target: string): Uint8Array[] {
 }
 
 /** Fuzzes one target. */
-export async function fuzz(target: string, { seed, files, seconds }: FuzzOptions): Promise<FuzzResult> {
-  const bundle = await bundled(join(here, 'targets', `${target}.ts`), `${target}.mjs`, true);
+export async function fuzz(target: string, options: FuzzOptions): Promise<FuzzResult> {
+  const { seed, files, seconds, guided = true } = options;
+  const bundle = await bundled(join(here, 'targets', `${target}.ts`), `${target}.mjs`, guided);
   const worker = await bundled(join(here, 'worker.ts'), 'worker.mjs', false);
   const shared = new SharedArrayBuffer(8 + LARGEST);
   const folder = mkdtempSync(join(tmpdir(), 'gymformer-fuzz-'));
@@ -107,7 +110,14 @@ async function bundled(entry: string, name: string, counted: boolean): Promise<s
     format: 'esm',
     write: false,
     logLevel: 'silent',
-    external: ['koffi', 'onnxruntime-node', 'istanbul-lib-instrument', '@cortex-js/compute-engine', '@napi-rs/*'],
+    external: [
+      'koffi',
+      'onnxruntime-node',
+      'istanbul-lib-instrument',
+      'vite',
+      '@cortex-js/compute-engine',
+      '@napi-rs/*',
+    ],
     // Bundled CommonJS packages ask for built-in modules in their own way.
     banner: {
       js: "import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);",
