@@ -64,8 +64,14 @@ export async function downloadModel(id: string, options: DownloadOptions = {}): 
   if (COMMIT.test(revision) && (await missingFile(join(folder, 'snapshots', revision))) === undefined) {
     return join(folder, 'snapshots', revision);
   }
-  const hubUrl = (options.hubUrl ?? process.env['HF_ENDPOINT'] ?? 'https://huggingface.co').replace(/\/+$/, '');
-  const token = options.token ?? process.env['HF_TOKEN'];
+  const hubUrl = addressOf(options.hubUrl ?? process.env['HF_ENDPOINT'] ?? 'https://huggingface.co');
+  const token = (options.token ?? process.env['HF_TOKEN'])?.trim();
+  // An error of fetch would show it.
+  if (!/^[\x21-\x7e]*$/.test(token ?? '')) {
+    throw new HubError(
+      'the access token (HF_TOKEN) holds characters that no token has, such as a line break or a space',
+    );
+  }
   const access = { hubUrl, ...(token === undefined || token === '' ? {} : { accessToken: token }) };
 
   let commit: string;
@@ -120,6 +126,18 @@ function checkName(id: string, revision: string): void {
   if (!/^[\w.][\w./-]*$/.test(revision) || revision.split('/').some((name) => /^\.*$/.test(name))) {
     throw new HubError(`'${revision}' is no revision: give a branch, a tag or a commit`);
   }
+}
+
+/** The hub's address as requests need it: one with a password in it would be shown in messages. */
+function addressOf(hubUrl: string): string {
+  if (!URL.canParse(hubUrl) || !/^https?:$/.test(new URL(hubUrl).protocol)) {
+    throw new HubError('the address of the hub (HF_ENDPOINT) must be such as https://huggingface.co');
+  }
+  const { username, password } = new URL(hubUrl);
+  if (username !== '' || password !== '') {
+    throw new HubError('the address of the hub (HF_ENDPOINT) has a password in it: set HF_TOKEN instead');
+  }
+  return hubUrl.replace(/\/+$/, '');
 }
 
 function isOffline(): boolean {

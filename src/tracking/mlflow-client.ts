@@ -24,7 +24,9 @@ export class MlflowClient {
     try {
       url = new URL(address);
     } catch {
-      throw new TypeError(`the address of MLflow is '${address}', but must be such as http://127.0.0.1:5000`);
+      // What stands before an @ may be a password that has a slip.
+      const shown = address.replace(/.*@/s, '…@');
+      throw new TypeError(`the address of MLflow is '${shown}', but must be such as http://127.0.0.1:5000`);
     }
     if (!/^https?:$/.test(url.protocol)) {
       throw new TypeError(
@@ -32,7 +34,7 @@ export class MlflowClient {
       );
     }
     const environment = process.env;
-    const token = environment['MLFLOW_TRACKING_TOKEN'];
+    const token = environment['MLFLOW_TRACKING_TOKEN']?.trim();
     const user = environment['MLFLOW_TRACKING_USERNAME'] ?? decodeURIComponent(url.username);
     const password = environment['MLFLOW_TRACKING_PASSWORD'] ?? decodeURIComponent(url.password);
     if (given !== undefined && url.password !== '') {
@@ -40,7 +42,16 @@ export class MlflowClient {
         'the address of MLflow has a password in it, which would be written down: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD',
       );
     }
+    if (url.search !== '' || url.hash !== '') {
+      throw new TypeError(
+        "the address of MLflow has something behind its path ('?' or '#'): give the server's alone, and set MLFLOW_TRACKING_TOKEN",
+      );
+    }
     const basic = user === '' ? undefined : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    // An error of fetch would show it.
+    if (!/^[\x21-\x7e]*$/.test(token ?? '')) {
+      throw new TypeError('MLFLOW_TRACKING_TOKEN holds characters that no token has, such as a line break or a space');
+    }
     this.#authorization = token ? `Bearer ${token}` : basic;
     url.username = '';
     url.password = '';

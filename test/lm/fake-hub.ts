@@ -23,6 +23,8 @@ export class FakeHub {
   breaks = Number.POSITIVE_INFINITY;
   /** Answers whole files whatever range is asked for. */
   ignoresRanges = false;
+  /** The address of another server, where large files are. */
+  storesAt: string | undefined;
   readonly #server: Server;
 
   constructor() {
@@ -61,6 +63,10 @@ export class FakeHub {
     const content = this.files.get(name)?.content;
     if (content === undefined) {
       response.writeHead(404).end();
+      return;
+    }
+    if (this.storesAt !== undefined && this.files.get(name)?.large === true) {
+      response.writeHead(302, { location: `${this.storesAt}/${name}` }).end();
       return;
     }
     const start = range === undefined || this.ignoresRanges ? 0 : Number(/bytes=(\d+)-/.exec(range)?.[1]);

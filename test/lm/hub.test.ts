@@ -1,6 +1,7 @@
 // Downloads from a hub on this machine (fake-hub.ts) into a cache whose layout is that of Python's huggingface_hub.
 
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdtempSync,
@@ -11,8 +12,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { downloadModel, type DownloadOptions, type DownloadProgress } from '../../src/lm/hub.ts';
 import { HubError } from '../../src/lm/hub-error.ts';
@@ -222,6 +226,40 @@ describe('access', () => {
     rmSync(cacheDir, { recursive: true });
     vi.stubEnv('HF_TOKEN', undefined);
     await download({ token: 'hf_secret' });
+  });
+
+  test('a token goes to the hub alone, not to where it keeps large files', async () => {
+    const asked: string[] = [];
+    const store = createServer((request, response) => {
+      asked.push(JSON.stringify(request.headers));
+      response.end(weights);
+    }).listen(0, '127.0.0.1');
+    await once(store, 'listening');
+    hub.token = 'hf_secret';
+    // Another host, as the hub's own stores are.
+    hub.storesAt = `http://localhost:${(store.address() as AddressInfo).port}`;
+    try {
+      const folder = await download({ token: 'hf_secret' });
+      expect(readFileSync(join(folder, 'model.safetensors'))).toEqual(weights);
+      expect(asked).toHaveLength(1);
+      expect(asked[0]).not.toContain('hf_secret');
+    } finally {
+      store.close();
+    }
+  });
+
+  test('secrets that could not be sent, or not kept from messages, are refused without showing them', async () => {
+    const messages = [
+      download({ token: 'hf_se\ncret' }),
+      download({ hubUrl: 'http://me:hf_secret@127.0.0.1:1' }),
+      download({ hubUrl: 'http://me:hf_secret@host:port' }),
+    ].map((failing) => failing.catch((error: unknown) => inspect(error, { depth: 9 })));
+    const [token, password, address] = await Promise.all(messages);
+    expect(token).toContain('HF_TOKEN) holds characters that no token has');
+    expect(password).toContain('has a password in it: set HF_TOKEN');
+    expect(address).toContain('must be such as https://huggingface.co');
+    for (const message of [token, password, address]) expect(message).not.toMatch(/hf_se|cret/);
+    expect(hub.requests).toEqual([]);
   });
 
   test('what is not there is said', async () => {

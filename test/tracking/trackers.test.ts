@@ -282,6 +282,11 @@ describe('MLflow', () => {
     );
     expect(() => new MlflowTracker({ uri: 'file:///tmp/x' })).toThrow(/begins with file:/);
     expect(() => new MlflowTracker({ uri: 'http://me:word@host' })).toThrow(/has a password in it/);
+    expect(() => new MlflowTracker({ uri: 'http://host/?token=word' })).toThrow(/has something behind its path/);
+    expect(() => new MlflowTracker({ uri: 'http://me:word@host:port' })).toThrow("is '…@host:port', but");
+    vi.stubEnv('MLFLOW_TRACKING_TOKEN', 'wo\nrd');
+    expect(() => new MlflowTracker({ uri: 'http://host' })).toThrow(/MLFLOW_TRACKING_TOKEN holds characters/);
+    vi.unstubAllEnvs();
   });
 });
 

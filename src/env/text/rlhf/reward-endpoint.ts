@@ -32,17 +32,26 @@ export interface EndpointSettings {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Names of parameters whose values are secrets. */
+const SECRET = /(token|secret|password|credentials?|signature|(api|access)[_-]?key)$|^(sig|auth|key|pass|pwd)$/i;
+
 /** @throws EnvError for an address or a number that cannot be, and for a variable that is not set */
 export function endpointSettings(endpoint: RewardEndpoint): EndpointSettings {
   const { url, timeoutMs = 30_000, retries = 3, retryDelayMs = 250, batchSize = 64, headersFromEnv = {} } = endpoint;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new EnvError(
-      `reward: url is ${JSON.stringify(url)}, but must be an address such as http://localhost:8000/rewards`,
-    );
+    // What stands before an @ may be a password that has a slip.
+    const shown = JSON.stringify(url).replace(/[^"]*@/, '…@');
+    throw new EnvError(`reward: url is ${shown}, but must be an address such as http://localhost:8000/rewards`);
   }
-  const { username, password } = new URL(url);
+  const { username, password, searchParams } = new URL(url);
   if (username !== '' || password !== '') {
     throw new EnvError('reward: url has a password in it; pass it as a header, by headersFromEnv');
+  }
+  const secret = [...searchParams.keys()].find((name) => SECRET.test(name));
+  if (secret !== undefined) {
+    throw new EnvError(
+      `reward: url has '${secret}' in it, which would be written down with the run; pass it as a header, by headersFromEnv`,
+    );
   }
   const positive = { timeoutMs, batchSize };
   for (const [name, value] of Object.entries(positive)) {
@@ -59,7 +68,13 @@ export function endpointSettings(endpoint: RewardEndpoint): EndpointSettings {
           `reward: header ${header} comes from the environment variable ${variable}, which is not set`,
         );
       }
-      return [header, value];
+      // An error of fetch would show the value.
+      if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value.trim())) {
+        throw new EnvError(
+          `reward: the environment variable ${variable} holds characters that header ${header} cannot have, such as a line break`,
+        );
+      }
+      return [header, value.trim()];
     }),
   );
   return { url, timeoutMs, retries, retryDelayMs, batchSize, headers };
@@ -100,10 +115,15 @@ async function ask(settings: EndpointSettings, texts: readonly RatedText[]): Pro
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
+      // Headers of ours would go along to whoever the server names instead.
+      redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     });
     if (!response.ok) {
       const problem = `the server answered ${response.status} ${response.statusText}`.trimEnd();
+      if (response.status >= 300 && response.status < 400) {
+        throw new Error(`${problem}: redirects are not followed; give the address where the rewards are`);
+      }
       if (response.status === 429 || response.status >= 500) throw new Passing(problem);
       throw new Error(problem);
     }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -107,6 +108,37 @@ describe('a server', () => {
     expect(() => batchReward({ url, headersFromEnv: { Authorization: 'TEST_NOT_SET' } })).toThrow(
       'header Authorization comes from the environment variable TEST_NOT_SET, which is not set',
     );
+  });
+
+  test('gets no secret that would be written down with its address, nor one that an error would show', async () => {
+    const url = await serve(lengths);
+    for (const name of ['token', 'api_key', 'apikey', 'key', 'access_token', 'X-Amz-Signature', 'clientSecret']) {
+      const refused = (): unknown => batchReward({ url: `${url}?model=a&${name}=s3cret` });
+      expect(refused).toThrow(`url has '${name}' in it`);
+      expect(refused).not.toThrow('s3cret');
+    }
+    expect(await rate(`${url}?model=monkey&maxTokens=3`)).toEqual([1, 2, 3]);
+    expect(() => batchReward({ url: 'http://me:s3cret@host:port/' })).toThrow('url is "…@host:port/"');
+    vi.stubEnv('TEST_REWARD_TOKEN', 's3\ncret');
+    const broken = (): unknown => batchReward({ url, headersFromEnv: { Authorization: 'TEST_REWARD_TOKEN' } });
+    expect(broken).toThrow('TEST_REWARD_TOKEN holds characters');
+    expect(broken).not.toThrow('cret');
+  });
+
+  test('leads nobody elsewhere: its headers are not for others', async () => {
+    vi.stubEnv('TEST_REWARD_TOKEN', 's3cret');
+    const asked: string[] = [];
+    const other = await serve((body, { headers }) => {
+      asked.push(JSON.stringify(headers));
+      return lengths(body);
+    });
+    const first = createServer((_, response) => response.writeHead(307, { location: other }).end());
+    servers.push(first.listen(0, '127.0.0.1'));
+    await once(first, 'listening');
+    const url = `http://127.0.0.1:${(first.address() as AddressInfo).port}/`;
+    const failing = rate({ url, ...quick, headersFromEnv: { 'x-api-key': 'TEST_REWARD_TOKEN' } });
+    await expect(failing).rejects.toThrow('answered 307 Temporary Redirect: redirects are not followed');
+    expect(asked).toEqual([]);
   });
 
   test('that fails for a while is asked again', async () => {
