@@ -10,6 +10,7 @@ import {
   type SamplingFlags,
   streamText,
 } from './generate-text.ts';
+import { printable } from './printable.ts';
 
 /** Flags of `gymformer chat`. */
 export interface ChatFlags extends SamplingFlags {
@@ -84,14 +85,14 @@ class Chat {
       const seed = options.seed + this.#replies++;
       const { signal } = this.#reply;
       const { text } = await streamText(this.#language, ids, { ...options, seed, signal }, (piece) => {
-        process.stdout.write(piece);
+        process.stdout.write(printable(piece));
       });
       process.stdout.write('\n');
       this.#messages.push({ role: 'assistant', content: text });
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
       this.#messages.pop();
-      console.error(`${error.message}. /reset begins anew`);
+      console.error(printable(`${error.message}. /reset begins anew`));
     } finally {
       this.#reply = undefined;
     }

@@ -4,6 +4,7 @@ import { encodePrompt } from '../trainer/sft-data.ts';
 import { CliError, EXIT_INTERRUPTED, EXIT_USAGE } from './cli-error.ts';
 import { generateOptions, loadLanguageModel, type SamplingFlags, streamText } from './generate-text.ts';
 import { Interrupt } from './interrupt.ts';
+import { printable } from './printable.ts';
 
 /** Flags of `gymformer generate`. */
 export interface GenerateFlags extends SamplingFlags {
@@ -23,7 +24,7 @@ export async function generate(path: string, flags: GenerateFlags): Promise<numb
   try {
     const ids = encodePrompt(language.tokenizer, prompt);
     const written = await streamText(language, ids, { ...options, signal: interrupt.signal }, (piece) => {
-      if (!json) process.stdout.write(piece);
+      if (!json) process.stdout.write(printable(piece));
     });
     const { text, tokens, finishReason } = written;
     const tokensPerSecond = tokens.length / ((performance.now() - started) / 1000);

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
+import { printable } from './printable.ts';
 import type { TrainFlags } from './train.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -201,7 +202,7 @@ program
   )
   .action(async (run: string, options: Readonly<Record<string, string>>) => {
     const { completions } = await import('./completions.ts');
-    console.log(await completions(run, options));
+    console.log(printable(await completions(run, options)));
   });
 
 program
@@ -320,6 +321,6 @@ function report(error: unknown): number {
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const debug = process.env['DEBUG'] !== undefined && process.env['DEBUG'] !== '';
-  console.error(debug ? stack : `error: ${message}`);
+  console.error(printable((debug ? stack : undefined) ?? `error: ${message}`));
   return error instanceof CliError ? error.exitCode : EXIT_FAILURE;
 }

@@ -13,6 +13,7 @@ import {
   svgToPng,
 } from '../plots/index.ts';
 import { CliError, EXIT_USAGE } from './cli-error.ts';
+import { printable } from './printable.ts';
 
 /** Flags as they are typed. */
 export interface PlotFlags {
@@ -37,13 +38,13 @@ export async function plot(paths: readonly string[], flags: PlotFlags): Promise<
   const formats = several('--format', flags.format, FORMATS) ?? FORMATS;
   for (const path of paths) if (!existsSync(path)) throw new CliError(`${path} does not exist`);
   const { pictures, problems, metrics } = await drawRuns(paths, options);
-  for (const problem of problems) console.error(`warning: ${problem}`);
+  for (const problem of problems) console.error(printable(`warning: ${problem}`));
   if (pictures.length === 0) throw new CliError(nothing(paths, flags, metrics));
   const [only] = paths;
   const folder =
     flags.out ?? (paths.length === 1 && existsSync(join(only!, 'config.json')) ? join(only!, 'media') : 'plots');
   const files = await write(pictures, folder, formats);
-  console.log(flags.json === true ? JSON.stringify(files) : files.join('\n'));
+  console.log(flags.json === true ? JSON.stringify(files) : printable(files.join('\n')));
 }
 
 async function write(

@@ -7,6 +7,7 @@ import { CliError, EXIT_USAGE } from './cli-error.ts';
 import { lossText, runOnDataset } from './dataset-run.ts';
 import { percent } from './format.ts';
 import { modelFolderOf } from './generate-text.ts';
+import { printable } from './printable.ts';
 import { rewardRecipeSchema } from './reward-schema.ts';
 import type { ScreenFlags } from './screen.ts';
 
@@ -59,7 +60,7 @@ export async function score(path: string, { text = [], json = false }: ScoreFlag
     throw new CliError("There is no text: give one with --text '...', or lines on standard input", EXIT_USAGE);
   const scores = await model.score(texts);
   if (json) console.log(JSON.stringify(texts.map((line, i) => ({ text: line, score: scores[i] }))));
-  else for (const [i, line] of texts.entries()) console.log(`${scores[i]!.toFixed(4).padStart(9)}  ${line}`);
+  else for (const [i, line] of texts.entries()) console.log(printable(`${scores[i]!.toFixed(4).padStart(9)}  ${line}`));
 }
 
 async function linesOfInput(): Promise<string[]> {

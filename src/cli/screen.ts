@@ -2,6 +2,7 @@
 // programs, never both.
 
 import { Interrupt } from './interrupt.ts';
+import { printable } from './printable.ts';
 import { type Progress, ProgressLine } from './progress-line.ts';
 
 /** Flags of commands that train. */
@@ -61,12 +62,12 @@ export class Screen {
 
   say(text: string): void {
     this.#line.clear();
-    if (!this.#silent) console.log(text);
+    if (!this.#silent) console.log(printable(text));
   }
 
   warn(text: string): void {
     this.#line.clear();
-    if (!this.#silent) console.error(`warning: ${text}`);
+    if (!this.#silent) console.error(printable(`warning: ${text}`));
     this.tell('warning', { message: text });
   }
 

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { exportRun, listRuns, WandbTracker } from '../tracking/index.ts';
 import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
 import { grouped } from './format.ts';
+import { printable } from './printable.ts';
 import { trackersFor, trackingSchema } from './tracking-schema.ts';
 
 /** Flags of `gymformer track`. */
@@ -27,11 +28,12 @@ export async function track(path: string, { to }: TrackFlags): Promise<number> {
     const trackers = trackersFor(tracking);
     const { rows, problems, failures } = await exportRun(run.path, trackers);
     const counts = Object.entries(rows).map(([name, count]) => `${grouped(count)} ${name}`);
-    console.log(`${run.path}: ${counts.join(', ') || 'no rows'}`);
+    console.log(printable(`${run.path}: ${counts.join(', ') || 'no rows'}`));
     for (const tracker of trackers) {
-      if (tracker instanceof WandbTracker && tracker.syncCommand !== null) console.log(`  ${tracker.syncCommand}`);
+      if (tracker instanceof WandbTracker && tracker.syncCommand !== null)
+        console.log(printable(`  ${tracker.syncCommand}`));
     }
-    for (const problem of [...problems, ...failures]) console.error(`warning: ${problem}`);
+    for (const problem of [...problems, ...failures]) console.error(printable(`warning: ${problem}`));
     failed ||= failures.length > 0;
   }
   return failed ? EXIT_FAILURE : 0;

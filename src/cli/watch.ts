@@ -11,6 +11,7 @@ import { isLanguageModel } from './evaluate-model.ts';
 import { optionalNatural } from './flags.ts';
 import { figure } from './format.ts';
 import { Interrupt } from './interrupt.ts';
+import { printable } from './printable.ts';
 import { makeDrawn, ShownEpisodes } from './shown-episodes.ts';
 
 /** Frames of a video, lest an agent that gets nowhere fill the disk. */
@@ -46,7 +47,7 @@ interface WatchOptions {
 /** The checkpoint to show: `path` itself, or the latest one of a run. */
 function checkpointOf(path: string): string {
   if (isCheckpoint(path)) return path;
-  const latest = latestCheckpoint(path, { warn: (message) => console.error(message) });
+  const latest = latestCheckpoint(path, { warn: (message) => console.error(printable(message)) });
   if (latest === undefined) throw new CliError(`${path} has no checkpoint yet: wait until the run has written one`);
   return latest;
 }
@@ -88,7 +89,7 @@ async function live(
       },
     },
   );
-  console.log(`Watch ${checkpoint} in ${id} at ${viewer.url} (Ctrl-C ends)`);
+  console.log(printable(`Watch ${checkpoint} in ${id} at ${viewer.url} (Ctrl-C ends)`));
   const shown = new ShownEpisodes(environment, viewer, fps);
   try {
     while (!signal.aborted && shown.returns.length < (episodes ?? Number.POSITIVE_INFINITY)) {
