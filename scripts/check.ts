@@ -17,6 +17,7 @@ const CHECKS: readonly Check[] = [
   { name: 'format', command: ['biome', 'format', '.'] },
   { name: 'unused', command: ['knip'] },
   { name: 'layers', command: ['tsx', 'scripts/check-layers.ts'] },
+  { name: 'dependencies', command: ['tsx', 'scripts/check-dependencies.ts'] },
   { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
   // The two below look at dist/, so they come after the build.
   { name: 'package', command: ['publint', '--strict'] },

@@ -60,14 +60,16 @@ export async function fetchBlob(
 
 /** Puts a blob's name into a snapshot, as a link where the system has links. */
 export async function linkBlob(blob: string, path: string): Promise<void> {
-  await rm(path, { force: true });
+  // Beside its place first: another download may be putting the same name there.
+  const fresh = `${path}.${randomUUID()}`;
   try {
-    await symlink(relative(dirname(path), blob), path);
+    await symlink(relative(dirname(path), blob), fresh);
   } catch (error) {
     // Windows allows links to some users only.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-    await copyFile(blob, path);
+    await copyFile(blob, fresh);
   }
+  await rename(fresh, path);
 }
 
 async function downloadTo(
