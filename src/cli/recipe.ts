@@ -229,7 +229,8 @@ function startsWith(path: readonly PropertyKey[], prefix: readonly PropertyKey[]
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
+  // What stands before an @ in an address may be a password.
+  if (typeof value === 'string') return `'${value.replace(/(:\/\/)[^/]*@/, '$1…@')}'`;
   if (value === null || value === undefined) return 'empty';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -134,7 +134,9 @@ export class WandbTracker implements Tracker {
   async #sync(): Promise<void> {
     const folder = resolve(this.folder!);
     const later = `sync it with: wandb sync ${this.folder}`;
-    const child = spawn('wandb', ['sync', folder], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 1000 * SYNC_SECONDS });
+    // Not the option timeout: its timer would keep this process alive where the command cannot be started.
+    const signal = AbortSignal.timeout(1000 * SYNC_SECONDS);
+    const child = spawn('wandb', ['sync', folder], { stdio: ['ignore', 'pipe', 'pipe'], signal });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (bytes: Buffer) => {
@@ -143,7 +145,11 @@ export class WandbTracker implements Tracker {
     }
     const code = await new Promise<number | null>((settle, fail) => {
       child.once('error', (error: NodeJS.ErrnoException) => {
-        const why = error.code === 'ENOENT' ? 'there is no command wandb (pip install wandb)' : error.message;
+        const known: Readonly<Record<string, string>> = {
+          ENOENT: 'there is no command wandb (pip install wandb)',
+          ABORT_ERR: `wandb sync did not end within ${SYNC_SECONDS} s`,
+        };
+        const why = known[error.code ?? ''] ?? error.message;
         fail(new Error(`${why}; ${later}`));
       });
       child.once('close', settle);
