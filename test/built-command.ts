@@ -15,7 +15,7 @@ export function builtCommand(): string {
   if (existsSync(main)) return main;
   const fresh = join(root, `${name}-${process.pid}`);
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const words = ['-p', 'tsconfig.build.json', '--outDir', fresh, '--declaration', 'false'];
+  const words = ['-p', 'tsconfig.build.json', '--outDir', fresh, '--declaration', 'false', '--noCheck'];
   execFileSync(process.execPath, [tsc, ...words], { cwd: root, stdio: 'inherit' });
   cpSync(join(root, 'src/env/rendering/page'), join(fresh, 'env/rendering/page'), { recursive: true });
   try {
