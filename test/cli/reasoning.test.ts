@@ -206,10 +206,7 @@ describe('a whole run', () => {
 
     const measure = /npx gymformer (evaluate \S+)/.exec(stdout)![1]!;
     const measured = await gymformer([...measure.split(' '), '--json']);
-    const { accuracy, problems } = JSON.parse(measured.stdout) as {
-      readonly accuracy: number;
-      readonly problems: number;
-    };
+    const { accuracy, problems } = resultOf(measured.stdout);
     expect([accuracy, problems]).toEqual([summaryOf(run).after.accuracy, 12]);
   });
 
