@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { make } from '../env/index.ts';
-import { evaluatePolicy, loadPPOAgent, type PPOAgent } from '../trainer/index.ts';
+import { evaluatePolicy, latestCheckpoint, loadPPOAgent, type PPOAgent } from '../trainer/index.ts';
 import { CliError } from './cli-error.ts';
 import { evaluateModel, isLanguageModel } from './evaluate-model.ts';
 import { optionalNatural } from './flags.ts';
@@ -62,7 +62,9 @@ function checkpointOf(path: string): string {
   const { checkpoint } = JSON.parse(readFileSync(file, 'utf8')) as { readonly checkpoint?: unknown };
   if (typeof checkpoint !== 'string')
     throw new CliError(`${file} names no checkpoint: give the checkpoint's directory`);
-  return checkpoint;
+  if (existsSync(checkpoint)) return checkpoint;
+  // The run was moved, or is seen from another folder than that in which it ran.
+  return latestCheckpoint(path, { warn: (message) => console.error(message) }) ?? checkpoint;
 }
 
 interface Played {

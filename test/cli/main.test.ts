@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -207,7 +207,9 @@ describe('evaluate', () => {
   });
 
   test('--json', async () => {
-    const { stdout } = await gymformer('evaluate', join(root, 'lake'), '--episodes', '5', '--seed', '1', '--json');
+    // A run that was moved is found where it is.
+    renameSync(join(root, 'lake'), join(root, 'moved'));
+    const { stdout } = await gymformer('evaluate', join(root, 'moved'), '--episodes', '5', '--seed', '1', '--json');
     const result = JSON.parse(stdout) as { readonly returns: number[] };
     expect(result).toMatchObject({ env: 'FrozenLake-v1', episodes: 5 });
     expect(result.returns).toHaveLength(5);
