@@ -4,19 +4,24 @@ import type { ExampleProgress, TrainProgress } from '../trainer/index.ts';
 import { figure, grouped, percent } from './format.ts';
 import type { Progress } from './progress-line.ts';
 
-/** An agent's run. */
+/** An agent's run. @param entropy of its policy, in nats: how undecided it still is */
 export function agentProgress(
   progress: TrainProgress,
   total: { readonly unit: 'steps' | 'episodes'; readonly count: number },
+  entropy?: number,
 ): Progress {
   const { meanReturn, meanLength, stepsPerSecond } = progress;
   return {
     ...common(progress),
     done: `${grouped(progress[total.unit])}/${grouped(total.count)} ${total.unit}`,
     rate: { count: stepsPerSecond, unit: 'steps' },
-    numbers: [...number('return', meanReturn, figure), ...number('length', meanLength, figure)],
+    numbers: [
+      ...number('return', meanReturn, figure),
+      ...number('length', meanLength, figure),
+      ...number('entropy', entropy, figure),
+    ],
     trend: meanReturn,
-    facts: { ...progress },
+    facts: { ...progress, entropy },
   };
 }
 

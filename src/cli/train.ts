@@ -123,7 +123,7 @@ async function trainOnEnv(
           if (!begun) writeFileSync(ranRecipe, stringify({ ...repeatable, seed }));
           begun = true;
         },
-        onUpdateEnd: (progress) => screen.progress(agentProgress(progress, limit)),
+        onUpdateEnd: (progress, { entropy }) => screen.progress(agentProgress(progress, limit, entropy)),
         onCheckpoint: screen.callbacks.onCheckpoint,
       },
     });

@@ -27,6 +27,7 @@ export function duration(seconds: number): string {
 
 /** episodicReturn becomes episodic return, rewards/margins rewards / margins. */
 export function words(name: string): string {
+  if (name === 'memory') return 'memory, MB';
   return name
     .replaceAll('/', ' / ')
     .replace(/([a-z\d])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`);
