@@ -65,11 +65,20 @@ const fileRows: Rows<readonly Read[]> = (found) => [
   ),
 ]; // prettier-ignore
 
+/** Minutes of a processor, below which noise is all that a slope shows. */
+const LEAST_SOAKED = 10;
+
 const soakRows: Rows<readonly Soaked[]> = (found) =>
-  found.map(({ work, minutes, updates, from, to, slope, heapSlope }) => [
-    `soak of ${work}: minutes of a processor, updates; memory after the warm-up and at the end; its slope; that of JavaScript's objects`,
-    `${minutes.toFixed(0)} min, ${grouped(updates)}; ${from.toFixed(0)} → ${to.toFixed(0)} MB; ${signed(slope)} MB/h; ${signed(heapSlope)} MB/h`,
-  ]);
+  found.map(({ work, minutes, updates, from, to, slope, heapSlope }) => {
+    const slopes =
+      minutes < LEAST_SOAKED
+        ? 'too short for a slope'
+        : `slope ${signed(slope)} MB/h, of JavaScript's objects ${signed(heapSlope)} MB/h`;
+    return [
+      `soak of ${work}: minutes of a processor, updates; memory after the first third and at the end`,
+      `${minutes.toFixed(1)} min, ${grouped(updates)}; ${from.toFixed(0)} → ${to.toFixed(0)} MB; ${slopes}`,
+    ];
+  });
 
 const savingRows: Rows<Saving> = ({ updates, checkpoints, secondsAnUpdate, secondsACheckpoint, share: part }) => [
   ['writing checkpoints, of the time of `npm start` where it learns from rewards', `${(100 * part).toFixed(2)} %`],
