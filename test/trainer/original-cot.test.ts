@@ -93,6 +93,21 @@ describe("the original's example", () => {
     expect(classifier.forward(ids).dataSync()[0]).toBeCloseTo(critic.forward(ids).dataSync().at(-1)!, 6);
   });
 
+  test('a critic goes on with the head of a reward model, or begins it anew', async () => {
+    const reward = await classifierFromPretrained(MODEL_NAME, { numLabels: 1, seed: 1 });
+    const folder = join(root, 'reward');
+    reward.score.weight.storage.data.fill(5);
+    await savePretrained(reward, folder);
+    const kept = await LMCriticNetwork.fromPretrained(folder);
+    const fresh = await LMCriticNetwork.fromPretrained(folder, { freshHead: true, seed: 2 });
+    const again = await LMCriticNetwork.fromPretrained(folder, { freshHead: true, seed: 2 });
+    const head = (critic: LMCriticNetwork): number[] => [...critic.score.weight.storage.data];
+    expect(new Set(head(kept))).toEqual(new Set([5]));
+    expect(Math.max(...head(fresh).map(Math.abs))).toBeLessThan(1);
+    expect(new Set(head(fresh)).size).toBeGreaterThan(2);
+    expect(head(again)).toEqual(head(fresh));
+  });
+
   test('rows beyond the tokens are never chosen, and count in no probability', async () => {
     const model = await fromPretrained(MODEL_NAME);
     const tokenizer = await Tokenizer.fromPretrained(MODEL_NAME);
