@@ -21,12 +21,15 @@ interface Answers {
 }
 let answers: Answers = {};
 let asked = 0;
+/** What was done that must not be. It may come back as the cause of a refusal. */
+let forbidden = '';
 
 /** In the place of the network: nothing else is asked than the hub. */
 function answer(input: string | URL | Request): Promise<Response> {
   const url = new URL(input instanceof Request ? input.url : String(input));
-  if (!url.href.startsWith(`${HUB}/`)) throw new Error(`asks ${url.href}`);
-  if (++asked > 2000) throw new Error('asks without an end');
+  if (!url.href.startsWith(`${HUB}/`)) forbidden = `asks ${url.href}`;
+  else if (++asked > 2000) forbidden = 'asks without an end';
+  if (forbidden !== '') throw new Error(forbidden);
   const json = (value: unknown): Response => {
     const link = typeof answers.link === 'string' ? { link: answers.link } : {};
     return new Response(JSON.stringify(value) ?? '', { headers: { 'content-type': 'application/json', ...link } });
@@ -55,6 +58,7 @@ const target: Target = {
     '"size":1e300',
     '"lfs":{"oid":"x","size":1,"pointerSize":1}',
     '"link":"<https://hub.example/api/models/org/tiny/tree/x?cursor=1>; rel=\\"next\\""',
+    '"link":"<https://evil.example/x>; rel=\\"next\\""',
     '"status":206',
     'model-00001-of-00002.safetensors',
     'model.safetensors.index.json',
@@ -87,11 +91,15 @@ const target: Target = {
       throw new HubError('no answer at all');
     }
     answers = Object(given) as Answers;
-    asked = 0;
+    [asked, forbidden] = [0, ''];
     const cacheDir = join(folder, 'hub');
-    await downloadModel('org/tiny', { hubUrl: HUB, cacheDir }).finally(() =>
-      rmSync(cacheDir, { recursive: true, force: true }),
+    const failure = await downloadModel('org/tiny', { hubUrl: HUB, cacheDir }).then(
+      () => undefined,
+      (error: unknown) => error,
     );
+    rmSync(cacheDir, { recursive: true, force: true });
+    if (forbidden !== '') throw new TypeError(forbidden);
+    if (failure !== undefined) throw failure;
   },
 };
 export default target;

@@ -45,6 +45,8 @@ const NEEDED = new Set([
   'chat_template.jinja',
   'model.safetensors.index.json',
 ]);
+/** Of a listing; the hub puts 1000 files on each. */
+const MOST_PAGES = 100;
 const COMMIT = /^[0-9a-f]{40}$/;
 
 /**
@@ -72,7 +74,11 @@ export async function downloadModel(id: string, options: DownloadOptions = {}): 
       'the access token (HF_TOKEN) holds characters that no token has, such as a line break or a space',
     );
   }
-  const access = { hubUrl, ...(token === undefined || token === '' ? {} : { accessToken: token }) };
+  const access = {
+    hubUrl,
+    fetch: askOnly(hubUrl),
+    ...(token === undefined || token === '' ? {} : { accessToken: token }),
+  };
 
   let commit: string;
   let files: BlobSource[];
@@ -126,6 +132,17 @@ function checkName(id: string, revision: string): void {
   if (!/^[\w.][\w./-]*$/.test(revision) || revision.split('/').some((name) => /^\.*$/.test(name))) {
     throw new HubError(`'${revision}' is no revision: give a branch, a tag or a commit`);
   }
+}
+
+/** `fetch` for one listing: its pages are the hub's own, to which alone the token goes, and have an end. */
+function askOnly(hubUrl: string): typeof fetch {
+  let asked = 0;
+  return (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    if (url.origin !== new URL(hubUrl).origin) throw new HubError(`${hubUrl} names another server, ${url.origin}`);
+    if (++asked > MOST_PAGES) throw new HubError(`${hubUrl} lists files without an end`);
+    return fetch(input, init);
+  };
 }
 
 /** The hub's address as requests need it: one with a password in it would be shown in messages. */

@@ -25,6 +25,8 @@ export class FakeHub {
   ignoresRanges = false;
   /** The address of another server, where large files are. */
   storesAt: string | undefined;
+  /** Where the listing of files is said to go on. */
+  next: string | undefined;
   readonly #server: Server;
 
   constructor() {
@@ -53,6 +55,7 @@ export class FakeHub {
     } else if (/^\/api\/models\/org\/tiny\/revision\/(main|refs%2Fpr%2F1|a{40})$/.test(path)) {
       json({ _id: '1', id: 'org/tiny', sha: FakeHub.commit, lastModified: '2024-01-01T00:00:00Z' });
     } else if (path === `/api/models/org/tiny/tree/${FakeHub.commit}`) {
+      if (this.next !== undefined) response.setHeader('link', `<${this.next}>; rel="next"`);
       json([{ type: 'directory', path: 'onnx', oid: '0', size: 0 }, ...[...this.files].map(entryOf)]);
     } else if (path.startsWith(`/org/tiny/resolve/${FakeHub.commit}/`)) {
       this.#send(path.slice(`/org/tiny/resolve/${FakeHub.commit}/`.length), range, response);

@@ -248,6 +248,14 @@ describe('access', () => {
     }
   });
 
+  test('a listing goes on at the hub alone, and has an end', async () => {
+    hub.token = 'hf_secret';
+    hub.next = 'http://localhost:1/more';
+    await expect(download({ token: 'hf_secret' })).rejects.toThrow(/names another server, http:\/\/localhost:1/);
+    hub.next = `${hubUrl}/api/models/org/tiny/tree/${FakeHub.commit}?cursor=again`;
+    await expect(download({ token: 'hf_secret' })).rejects.toThrow(/lists files without an end/);
+  });
+
   test('secrets that could not be sent, or not kept from messages, are refused without showing them', async () => {
     const messages = [
       download({ token: 'hf_se\ncret' }),
