@@ -94,6 +94,7 @@ export class MlflowClient {
   ): Promise<Readonly<Record<string, unknown>>> {
     const authorization = this.#authorization === undefined ? {} : { authorization: this.#authorization };
     let response: Response;
+    let text: string;
     try {
       response = await fetch(`${this.#address}${path}`, {
         ...init,
@@ -101,12 +102,12 @@ export class MlflowClient {
         redirect: 'error',
         headers: { ...headers, ...authorization },
       });
+      text = await response.text();
     } catch (error) {
       const { name, cause, message } = error as Error;
       const why = name === 'TimeoutError' ? 'it does not answer' : cause instanceof Error ? cause.message : message;
       throw new MlflowError(`${this.#address} cannot be reached (${why})`, 'UNREACHABLE');
     }
-    const text = await response.text();
     const answer = parsed(text);
     if (response.ok) return answer;
     const { error_code: code, message } = answer;

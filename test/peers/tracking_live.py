@@ -300,6 +300,8 @@ def start_server(folder):
     while True:
         try:
             urllib.request.urlopen(f"{uri}/health", timeout=2).read()
+            # Its first answer from the database takes many seconds on a busy machine.
+            urllib.request.urlopen(f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0", timeout=60).read()
             return server, uri
         except OSError:
             if server.poll() is not None or time.monotonic() > deadline:
