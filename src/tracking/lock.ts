@@ -1,15 +1,18 @@
 // Which process writes a run: lock.json, which is there as long as it does.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { processStart } from './process-start.ts';
 
 /** The process that writes a run. */
 export interface RunLock {
   readonly pid: number;
   readonly host: string;
-  /** ISO 8601. */
+  /** When it took the lock, in ISO 8601. */
   readonly startedAt: string;
+  /** What tells it from another process that gets its id later; null where that is not known, as on Windows. */
+  readonly processStart: string | null;
 }
 
 const FILE = 'lock.json';
@@ -24,16 +27,17 @@ const held = new Set<string>();
  */
 export function takeLock(directory: string): void {
   const path = join(directory, FILE);
-  const lock: RunLock = { pid: process.pid, host: hostname(), startedAt: new Date().toISOString() };
-  const write = (): void => writeFileSync(path, `${JSON.stringify(lock)}\n`, { flag: 'wx' });
-  try {
-    write();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    checkLock(directory);
-    rmSync(path, { force: true });
+  const { pid } = process;
+  const lock: RunLock = {
+    pid,
+    host: hostname(),
+    startedAt: new Date().toISOString(),
+    processStart: processStart(pid),
+  };
+  if (!create(path, lock)) {
+    replaceStale(directory, path);
     // Of two processes that come this way at once, the second finds the first's lock here.
-    write();
+    if (!create(path, lock)) throw refusal(readLock(directory), directory);
   }
   held.add(path);
 }
@@ -41,12 +45,7 @@ export function takeLock(directory: string): void {
 /** @throws Error if a process that is alive holds the lock of a run */
 export function checkLock(directory: string): void {
   const found = readLock(directory);
-  if (found === null || !isAlive(found, directory)) return;
-  const where = found.host === hostname() ? '' : ` on ${found.host}`;
-  throw new Error(
-    `process ${found.pid}${where} is writing ${directory} since ${found.startedAt}: wait for it, choose another runDirectory, or, ` +
-      `if that process is gone, remove ${join(directory, FILE)}`,
-  );
+  if (found !== null && isAlive(found, directory)) throw refusal(found, directory);
 }
 
 /** Gives the lock back. */
@@ -57,24 +56,103 @@ export function releaseLock(directory: string): void {
 
 /** The lock of a run; null if there is none, or one that says nothing. */
 export function readLock(directory: string): RunLock | null {
+  return parsed(contentOf(join(directory, FILE)));
+}
+
+/**
+ * Whether the process that took a lock still runs. Where nothing tells it from another process that has its id by now, that counts as it.
+ * Of another machine's processes nothing is known: they count as alive.
+ */
+export function isAlive({ pid, host, processStart: started }: RunLock, directory: string): boolean {
+  if (host !== hostname()) return true;
+  if (pid === process.pid) return held.has(join(directory, FILE));
   try {
-    const { pid, host, startedAt } = JSON.parse(readFileSync(join(directory, FILE), 'utf8')) as Partial<RunLock>;
-    if (!Number.isInteger(pid) || pid! < 1 || typeof host !== 'string' || typeof startedAt !== 'string') return null;
-    return { pid: pid!, host, startedAt };
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it is there, but another user's.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  if (started === null) return true;
+  const now = processStart(pid);
+  return now === null || now === started;
+}
+
+/** Whether there was none. Readers find the lock whole, or none at all. */
+function create(path: string, lock: RunLock): boolean {
+  const content = `${JSON.stringify(lock)}\n`;
+  const temporary = `${path}.${lock.pid}.tmp`;
+  try {
+    writeFileSync(temporary, content);
+    linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    return createDirectly(path, content, error);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** For file systems that know no links. */
+function createDirectly(path: string, content: string, reason: unknown): boolean {
+  if (
+    !['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(String((reason as NodeJS.ErrnoException).code))
+  ) {
+    throw reason;
+  }
+  try {
+    writeFileSync(path, content, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes the lock of a dead process. @throws Error if it is another's */
+function replaceStale(directory: string, path: string): void {
+  const before = contentOf(path);
+  checkLock(directory);
+  const moved = `${path}.${process.pid}.old`;
+  try {
+    renameSync(path, moved);
+  } catch (error) {
+    // Somebody else was faster: the next attempt tells.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const after = contentOf(moved);
+  if (before !== after) {
+    // It was taken meanwhile: back with it.
+    renameSync(moved, path);
+    throw refusal(parsed(after), directory);
+  }
+  rmSync(moved, { force: true });
+}
+
+function refusal(lock: RunLock | null, directory: string): Error {
+  const { pid, host, startedAt } = lock ?? { pid: '?', host: hostname(), startedAt: 'just now' };
+  const where = host === hostname() ? '' : ` on ${host}`;
+  return new Error(
+    `process ${pid}${where} is writing ${directory} since ${startedAt}: wait for it, choose another runDirectory, or, ` +
+      `if that process is gone, remove ${join(directory, FILE)}`,
+  );
+}
+
+function contentOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
   } catch {
     return null;
   }
 }
 
-/** Whether the process that took a lock still runs. Of another machine's processes nothing is known: they count as alive. */
-export function isAlive({ pid, host }: RunLock, directory: string): boolean {
-  if (host !== hostname()) return true;
-  if (pid === process.pid) return held.has(join(directory, FILE));
+function parsed(content: string | null): RunLock | null {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It is there, but another user's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    const { pid, host, startedAt, processStart: started = null } = JSON.parse(content ?? '') as Partial<RunLock>;
+    if (!Number.isInteger(pid) || pid! < 1 || typeof host !== 'string' || typeof startedAt !== 'string') return null;
+    return { pid: pid!, host, startedAt, processStart: typeof started === 'string' ? started : null };
+  } catch {
+    return null;
   }
 }

@@ -1,7 +1,7 @@
 // Requests to an MLflow server, and who makes them. What it takes to log in is read from the environment, and told to nobody else.
 
 /** An answer of the server that is no success. */
-class MlflowError extends Error {
+export class MlflowError extends Error {
   override readonly name = 'MlflowError';
   /** Such as RESOURCE_DOES_NOT_EXIST. */
   readonly code: string;
@@ -14,7 +14,8 @@ class MlflowError extends Error {
 
 /** A server. */
 export class MlflowClient {
-  readonly #address: string;
+  /** Without who may log there. */
+  readonly address: string;
   readonly #authorization: string | undefined;
 
   /** @throws TypeError if the address is none, or has a password in it */
@@ -55,7 +56,7 @@ export class MlflowClient {
     this.#authorization = token ? `Bearer ${token}` : basic;
     url.username = '';
     url.password = '';
-    this.#address = url.href.replace(/\/+$/, '');
+    this.address = url.href.replace(/\/+$/, '');
   }
 
   /** A signal for requests that together may take so long. */
@@ -67,13 +68,17 @@ export class MlflowClient {
   async experiment(name: string, signal: AbortSignal): Promise<string> {
     try {
       const query = `experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`;
-      const { experiment } = await this.#request(`/api/2.0/mlflow/${query}`, { signal });
+      const { experiment } = await this.get(query, signal);
       return (experiment as { readonly experiment_id: string }).experiment_id;
     } catch (error) {
       if (!(error instanceof MlflowError && error.code === 'RESOURCE_DOES_NOT_EXIST')) throw error;
     }
     const made = await this.post('experiments/create', signal, { name });
     return made['experiment_id'] as string;
+  }
+
+  get(path: string, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+    return this.#request(`/api/2.0/mlflow/${path}`, { signal });
   }
 
   post(path: string, signal: AbortSignal, body: object): Promise<Readonly<Record<string, unknown>>> {
@@ -96,7 +101,7 @@ export class MlflowClient {
     let response: Response;
     let text: string;
     try {
-      response = await fetch(`${this.#address}${path}`, {
+      response = await fetch(`${this.address}${path}`, {
         ...init,
         // Whoever the server names instead must not be told who we are.
         redirect: 'error',
@@ -106,7 +111,7 @@ export class MlflowClient {
     } catch (error) {
       const { name, cause, message } = error as Error;
       const why = name === 'TimeoutError' ? 'it does not answer' : cause instanceof Error ? cause.message : message;
-      throw new MlflowError(`${this.#address} cannot be reached (${why})`, 'UNREACHABLE');
+      throw new MlflowError(`${this.address} cannot be reached (${why})`, 'UNREACHABLE');
     }
     const answer = parsed(text);
     if (response.ok) return answer;
@@ -116,7 +121,7 @@ export class MlflowClient {
       ? ' (set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)'
       : '';
     throw new MlflowError(
-      `${this.#address} answered ${response.status}: ${said}${hint}`,
+      `${this.address} answered ${response.status}: ${said}${hint}`,
       typeof code === 'string' ? code : String(response.status),
     );
   }

@@ -1,8 +1,10 @@
 // MLflow, over the REST interface of a tracking server. mlflow.org/docs/latest/api_reference/rest-api.html
 
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { CompletionRow, MetricsRow } from './rows.ts';
 import { groupedMetrics } from './metric-names.ts';
-import { MlflowClient } from './mlflow-client.ts';
+import { MlflowClient, MlflowError } from './mlflow-client.ts';
 import { timeOf, type TrackedRun, type Tracker } from './tracker.ts';
 
 export interface MlflowOptions {
@@ -36,6 +38,16 @@ interface Metric {
   readonly step: number;
 }
 
+/** Says which run it is, so that a process that goes on with it does so here too. */
+const ID_FILE = 'mlflow.json';
+
+/** What the server says of a run. */
+interface EarlierRun {
+  readonly info: { readonly run_id: string; readonly artifact_uri: string };
+  /** The latest of each metric. */
+  readonly data: { readonly metrics?: readonly { readonly key: string; readonly step: number | string }[] };
+}
+
 /**
  * Logs to an MLflow server, in the background: parameters (the configuration), metrics in their groups, pictures, and the texts of updates
  * as a table that `mlflow.load_table` reads. Who may log is told by the environment: MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and
@@ -56,6 +68,8 @@ export class MlflowTracker implements Tracker {
   #pictures: (readonly [name: string, png: Uint8Array])[] = [];
   #flushing: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
+  /** The last step of each metric that the server had before the run went on. */
+  #toldBefore: ReadonlyMap<string, number> = new Map();
   #hasWarned = false;
 
   /** @throws TypeError if the address is none */
@@ -72,7 +86,8 @@ export class MlflowTracker implements Tracker {
   log(row: MetricsRow, step: number): void {
     const timestamp = timeOf(this.#run!, row).getTime();
     for (const [key, value] of groupedMetrics(row)) {
-      this.#metrics.push({ key, value, timestamp: Math.round(timestamp), step });
+      const metric = { key, value, timestamp: Math.round(timestamp), step };
+      if (this.#isNew(metric)) this.#metrics.push(metric);
     }
     if (this.#metrics.length > MOST_WAITING) this.#metrics = this.#metrics.slice(-MOST_WAITING / 2);
     this.#flushIn(this.#metrics.length >= MOST_METRICS ? 0 : FLUSH_SECONDS);
@@ -140,13 +155,45 @@ export class MlflowTracker implements Tracker {
 
   /** Makes the run, if it is not made yet, and sends the metrics that wait. */
   async #send(signal: AbortSignal): Promise<void> {
-    if (this.runId === null) await this.#create(signal);
+    if (this.runId === null && !(await this.#goOn(signal))) await this.#create(signal);
     while (this.#metrics.length > 0) {
       const metrics = this.#metrics.slice(0, MOST_METRICS);
       await this.#client.post('runs/log-batch', signal, { run_id: this.runId, metrics });
       // They are in front still, unless so many came that old ones were left out.
       this.#metrics = this.#metrics.slice(this.#metrics[0] === metrics[0] ? metrics.length : 0);
     }
+  }
+
+  /**
+   * Goes on with the run that an earlier process made. The server forgets no metric, so that steps that it knows are left out: they come
+   * again as they were. Returns whether there is such a run.
+   */
+  async #goOn(signal: AbortSignal): Promise<boolean> {
+    const { directory, resumesAfter } = this.#run!;
+    if (directory === null || resumesAfter == null) return false;
+    const known = idOf(join(directory, ID_FILE), this.#client.address);
+    if (known === null) return false;
+    let run: EarlierRun;
+    try {
+      run = (await this.#client.get(`runs/get?run_id=${encodeURIComponent(known)}`, signal))['run'] as EarlierRun;
+    } catch (error) {
+      if (error instanceof MlflowError && error.code === 'RESOURCE_DOES_NOT_EXIST') return false;
+      throw error;
+    }
+    await this.#client.post('runs/update', signal, { run_id: known, status: 'RUNNING' });
+    this.#use(run.info);
+    this.#toldBefore = new Map((run.data.metrics ?? []).map(({ key, step }) => [key, Number(step)]));
+    this.#metrics = this.#metrics.filter((metric) => this.#isNew(metric));
+    return true;
+  }
+
+  #isNew({ key, step }: Metric): boolean {
+    return step > (this.#toldBefore.get(key) ?? -1);
+  }
+
+  #use({ run_id: id, artifact_uri: artifacts }: EarlierRun['info']): void {
+    this.runId = id;
+    this.#artifacts = /^mlflow-artifacts:\/+(.*)$/.exec(artifacts)?.[1] ?? null;
   }
 
   async #create(signal: AbortSignal): Promise<void> {
@@ -163,22 +210,37 @@ export class MlflowTracker implements Tracker {
         start_time: startedAt.getTime(),
         tags: Object.entries({ 'mlflow.source.name': 'gymformer', ...tags }).map(([key, value]) => ({ key, value })),
       })
-    )['run'] as { readonly info: { readonly run_id: string; readonly artifact_uri: string } };
+    )['run'] as Pick<EarlierRun, 'info'>;
     const params = parametersOf(config);
     for (let begin = 0; begin < params.length; begin += MOST_PARAMS) {
       const some = params.slice(begin, begin + MOST_PARAMS);
       await this.#client.post('runs/log-batch', signal, { run_id: info.run_id, params: some });
     }
-    this.runId = info.run_id;
-    this.#artifacts = /^mlflow-artifacts:\/+(.*)$/.exec(info.artifact_uri)?.[1] ?? null;
+    this.#use(info);
+    const { directory } = this.#run!;
+    if (directory === null) return;
+    writeFileSync(join(directory, ID_FILE), `${JSON.stringify({ uri: this.#client.address, runId: info.run_id })}\n`);
   }
 
   /** Files go through the server. One that has them elsewhere, such as in a bucket, gets none from here. */
   async #sendFiles(signal: AbortSignal): Promise<void> {
     if (this.#artifacts === null) return;
     const files: [name: string, bytes: Uint8Array][] = this.#pictures.map(([name, png]) => [`${name}.png`, png]);
-    if (this.#texts.length > 0) files.push(['completions.json', Buffer.from(JSON.stringify(tableOf(this.#texts)))]);
-    for (const [name, bytes] of files) await this.#client.put(`${this.#artifacts}/${name}`, signal, bytes);
+    // Each process of a run has a table of its own: it knows no other texts.
+    const { resumesAfter } = this.#run!;
+    const name = resumesAfter ? `completions-${resumesAfter}.json` : 'completions.json';
+    if (this.#texts.length > 0) files.push([name, Buffer.from(JSON.stringify(tableOf(this.#texts)))]);
+    for (const [path, bytes] of files) await this.#client.put(`${this.#artifacts}/${path}`, signal, bytes);
+  }
+}
+
+/** The run that `file` names, if it is one of this server. */
+function idOf(file: string, uri: string): string | null {
+  try {
+    const saved = JSON.parse(readFileSync(file, 'utf8')) as { uri?: unknown; runId?: unknown };
+    return saved.uri === uri && typeof saved.runId === 'string' ? saved.runId : null;
+  } catch {
+    return null;
   }
 }
 

@@ -1,6 +1,6 @@
 // The two ways in which protobuf records follow each other in files: TensorFlow's, and LevelDB's as W&B has it.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 /** A file that records are appended to. They wait in memory until `flush`: a call of the system for each would cost more than they do. */
@@ -8,9 +8,9 @@ abstract class RecordFile {
   readonly #file: number;
   #waiting: Uint8Array[] = [];
 
-  /** @param path must not be there */
-  constructor(path: string) {
-    this.#file = openSync(path, 'wx');
+  /** @param path must not be there, unless `flags` say otherwise */
+  constructor(path: string, flags: 'wx' | 'a' = 'wx') {
+    this.#file = openSync(path, flags);
   }
 
   abstract append(record: Uint8Array): void;
@@ -70,17 +70,23 @@ const FIRST = 2;
 const MIDDLE = 3;
 const LAST = 4;
 
+const WANDB_HEADER = Buffer.from([...Buffer.from(':W&B'), 0xe1, 0xbe, 0]);
+
 /**
  * W&B's log of a run: `:W&B`, the magic 0xBEE1 and version 0, then LevelDB's log format, in blocks of 32 KiB that a record may span. The
  * checksum is the zlib CRC-32 of type and data. github.com/google/leveldb/blob/main/doc/log_format.md
  */
 export class WandbLogFile extends RecordFile {
-  #position = 7;
+  #position: number;
 
-  /** @param path must not be there */
-  constructor(path: string) {
-    super(path);
-    this.write(Buffer.from([...Buffer.from(':W&B'), 0xe1, 0xbe, 0]));
+  /** @param path must not be there, unless the log goes on behind its first `length` bytes, where a record ends */
+  constructor(path: string, length = 0) {
+    if (length > 0) truncateSync(path, length);
+    super(path, length > 0 ? 'a' : 'wx');
+    this.#position = length;
+    if (length > 0) return;
+    this.write(WANDB_HEADER);
+    this.#position = WANDB_HEADER.length;
   }
 
   override append(record: Uint8Array): void {
@@ -100,6 +106,26 @@ export class WandbLogFile extends RecordFile {
       this.#position += BLOCK_HEADER + data.length;
       isFirst = false;
     } while (rest.length > 0);
+  }
+}
+
+/** The records of such a log, each with the position of its end, up to the first that is torn or damaged. */
+export function* wandbRecords(log: Uint8Array): Generator<{ readonly record: Uint8Array; readonly end: number }> {
+  const bytes = Buffer.from(log.buffer, log.byteOffset, log.byteLength);
+  if (!bytes.subarray(0, WANDB_HEADER.length).equals(WANDB_HEADER)) return;
+  let parts: Uint8Array[] = [];
+  for (let at = WANDB_HEADER.length; ; ) {
+    const room = BLOCK - (at % BLOCK);
+    if (room < BLOCK_HEADER) at += room;
+    if (at + BLOCK_HEADER > bytes.length) return;
+    const end = at + BLOCK_HEADER + bytes.readUInt16LE(at + 4);
+    if (end > bytes.length || crc32(bytes.subarray(at + 6, end)) !== bytes.readUInt32LE(at)) return;
+    const type = bytes[at + 6]!;
+    parts.push(bytes.subarray(at + BLOCK_HEADER, end));
+    at = end;
+    if (type === FIRST || type === MIDDLE) continue;
+    yield { record: parts.length === 1 ? parts[0]! : Buffer.concat(parts), end };
+    parts = [];
   }
 }
 

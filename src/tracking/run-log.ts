@@ -15,6 +15,8 @@ export interface RunLogOptions {
   /** What a run without a directory is called. */
   readonly name: string;
   readonly config: object;
+  /** See `TrackedRun.resumesAfter`. */
+  readonly resumesAfter?: number | null | undefined;
   /** Receives warnings. */
   readonly warn?: ((message: string) => void) | undefined;
 }
@@ -26,7 +28,7 @@ export class RunLog {
   #summary: Readonly<Record<string, unknown>> | null = null;
 
   /** Writes config.json. The directory is closed with this log. */
-  constructor({ directory, trackers = [], name, config, warn = console.warn }: RunLogOptions) {
+  constructor({ directory, trackers = [], name, config, resumesAfter = null, warn = console.warn }: RunLogOptions) {
     this.directory = directory;
     const written = directory?.writeConfig(config) ?? { ...config, createdAt: new Date().toISOString() };
     const run: TrackedRun = {
@@ -34,6 +36,7 @@ export class RunLog {
       directory: directory?.path ?? null,
       config: asJson(written),
       startedAt: new Date(written.createdAt),
+      resumesAfter,
       warn,
     };
     this.#feed = trackers.length === 0 ? null : new TrackerFeed(trackers, run);

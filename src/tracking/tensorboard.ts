@@ -16,6 +16,8 @@ export interface TensorBoardOptions {
   readonly completions?: number | undefined;
 }
 
+/** SessionLog.SessionStatus. */
+const START = 1;
 /** Buckets of a histogram. */
 const BUCKETS = 30;
 /** Event files of one process, which may begin within one second. */
@@ -23,7 +25,8 @@ let files = 0;
 
 /**
  * Writes an event file: metrics in their groups, `episodes/return` and `episodes/length` for each episode, histograms of an update's returns
- * and lengths, its first texts as a table under `completions`, the configuration under `hyperparameters`, pictures.
+ * and lengths, its first texts as a table under `completions`, the configuration under `hyperparameters`, pictures. A run that goes on has
+ * a file more, which tells TensorBoard from which step on the earlier ones do not count.
  */
 export class TensorBoardTracker implements Tracker {
   readonly name = 'TensorBoard';
@@ -40,14 +43,20 @@ export class TensorBoardTracker implements Tracker {
     const directory = this.#options.directory ?? run.directory;
     if (directory === null) throw new Error('a run without a directory needs the option directory');
     mkdirSync(directory, { recursive: true });
-    const seconds = Math.floor(run.startedAt.getTime() / 1000);
+    const resumesAfter = run.resumesAfter ?? null;
+    // Readers go through files in the order of their names.
+    const seconds = Math.floor((resumesAfter === null ? run.startedAt.getTime() : Date.now()) / 1000);
     this.#file = new TFRecordFile(
       join(directory, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${Date.now() % 1e6}${files++}`),
     );
     this.#run = run;
     this.#now = run.startedAt.getTime() / 1000;
-    this.#write(0, (event) => event.string(3, 'brain.Event:2'));
-    this.#values(0, [textValue('hyperparameters', settingsTable(run.config))]);
+    const first = resumesAfter ? resumesAfter + 1 : 0;
+    this.#write(first, (event) => event.string(3, 'brain.Event:2'));
+    // As SummaryWriter's purge_step: from this step on, what is in earlier files does not count.
+    if (resumesAfter !== null) this.#write(first, (event) => event.message(7, (session) => session.int(1, START)));
+    if (first === 0) this.#values(0, [textValue('hyperparameters', settingsTable(run.config))]);
+    this.#file.flush();
   }
 
   log(row: MetricsRow, step: number): void {

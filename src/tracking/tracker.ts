@@ -13,6 +13,11 @@ export interface TrackedRun {
   /** What config.json holds. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly startedAt: Date;
+  /**
+   * The step after which a run goes on that was broken off: all later rows come again, so that what was told of them is void. Null or left
+   * out for a run that begins. See {@link stepOf}.
+   */
+  readonly resumesAfter?: number | null | undefined;
   /** Tells the user something that does not stop the run. */
   warn(message: string): void;
 }

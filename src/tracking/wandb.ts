@@ -2,15 +2,15 @@
 
 import { spawn } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, hostname, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { groupedMetrics } from './metric-names.ts';
-import { WandbLogFile } from './record-file.ts';
+import { WandbLogFile, wandbRecords } from './record-file.ts';
 import type { CompletionRow, EpisodeRow, MetricsRow } from './rows.ts';
 import { timeOf, type TrackedRun, type Tracker } from './tracker.ts';
 import { artifactFile, type Table, TableArtifact, tableFile } from './wandb-table.ts';
-import { encoded, type Fields } from './wire.ts';
+import { encoded, type Fields, fieldsOf } from './wire.ts';
 
 export interface WandbOptions {
   /** Default: the environment's WANDB_PROJECT, or gymformer. */
@@ -36,14 +36,17 @@ type Items = readonly Item[];
 const FORMAT_OF = '0.31.0';
 const SYNC_SECONDS = 300;
 
-/** Writes W&B's offline run: configuration, history (metrics, episodes, tables of texts, histograms, pictures), summary. */
+/**
+ * Writes W&B's offline run: configuration, history (metrics, episodes, tables of texts, histograms, pictures), summary. A run that goes on
+ * goes on in its log, which is cut off where the run was saved, so that it is one run, with each step once.
+ */
 export class WandbTracker implements Tracker {
   readonly name = 'W&B';
   readonly finishSeconds: number;
   /** The folder that `wandb sync` takes; null before the run begins. */
   folder: string | null = null;
   readonly #options: WandbOptions;
-  readonly #id = Array.from({ length: 8 }, () => randomInt(36).toString(36)).join('');
+  #id = '';
   readonly #mode: 'offline' | 'online';
   #log: WandbLogFile | null = null;
   #run: TrackedRun | null = null;
@@ -51,6 +54,8 @@ export class WandbTracker implements Tracker {
   #seconds = 0;
   /** What is to stand in the next row of history besides its own: W&B's steps only rise, and a row is written once. */
   #waiting: Item[] = [];
+  /** Of the rows of history so far. */
+  #lastStep = -1;
   /** The row of history that more may come to. */
   #row: { readonly step: number; readonly time: number; readonly items: Items } | null = null;
 
@@ -64,6 +69,20 @@ export class WandbTracker implements Tracker {
     const directory = this.#options.directory ?? run.directory;
     if (directory === null) throw new Error('a run without a directory needs the option directory');
     this.#run = run;
+    const earlier = run.resumesAfter == null ? null : earlierLog(join(directory, 'wandb'), run.resumesAfter);
+    if (earlier !== null) {
+      this.#id = earlier.id;
+      this.folder = earlier.folder;
+      this.#records = earlier.records;
+      this.#log = new WandbLogFile(earlier.path, earlier.length);
+      // It may go on with other limits.
+      this.#write(5, updates(Object.entries(run.config), 1));
+      this.#log.flush();
+      // What `wandb sync` leaves behind, so that it takes the folder again.
+      rmSync(`${earlier.path}.synced`, { force: true });
+      return;
+    }
+    this.#id = Array.from({ length: 8 }, () => randomInt(36).toString(36)).join('');
     this.folder = join(directory, 'wandb', `offline-run-${stamp(run.startedAt)}-${this.#id}`);
     mkdirSync(join(this.folder, 'files'), { recursive: true });
     this.#log = new WandbLogFile(join(this.folder, `run-${this.#id}.wandb`));
@@ -77,6 +96,8 @@ export class WandbTracker implements Tracker {
     const items = [...this.#waiting, ...groupedMetrics(row)];
     this.#waiting = [];
     this.#history(items, row, step);
+    // Nothing comes to an update's row any more.
+    this.#writeRow();
     this.#write(3, updates(items, 1));
     this.#log!.flush();
   }
@@ -112,8 +133,9 @@ export class WandbTracker implements Tracker {
 
   async finish(summary: TrackedRun['config'] | null): Promise<void> {
     if (this.#log === null) return;
-    // What came after the last row, such as pictures, stands in that row.
-    if (this.#row !== null) this.#row = { ...this.#row, items: [...this.#row.items, ...this.#waiting] };
+    // What came after the last update, such as pictures, has a row of its own: steps only rise.
+    const step = this.#row?.step ?? this.#lastStep + 1;
+    if (this.#waiting.length > 0 && step > 0) this.#history(this.#waiting, { seconds: this.#seconds }, step);
     this.#writeRow();
     const ended = Object.entries(summary ?? {});
     const runtime = Math.round(this.#seconds);
@@ -192,6 +214,7 @@ export class WandbTracker implements Tracker {
     if (this.#row === null) return;
     const { step, time, items } = this.#row;
     this.#row = null;
+    this.#lastStep = step;
     this.#seconds = time - this.#run!.startedAt.getTime() / 1000;
     const more: Items = [
       ['_timestamp', time],
@@ -246,6 +269,44 @@ const COLUMNS = [
   'tokens',
   'finishReason',
 ] as const;
+
+/** The log of the same run by an earlier process, up to where it goes on: before the first row of a later step, and before its end. */
+function earlierLog(directory: string, resumesAfter: number) {
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  const folders = names.filter((name) => /^offline-run-\d{8}_\d{6}-\w+$/.test(name)).sort();
+  for (const name of folders.reverse()) {
+    const folder = join(directory, name);
+    const id = name.split('-').at(-1)!;
+    const path = join(folder, `run-${id}.wandb`);
+    if (!existsSync(path)) continue;
+    let [length, records, read] = [0, 0, 0];
+    for (const { record, end } of wandbRecords(readFileSync(path))) {
+      read++;
+      const [kind, step] = kindAndStep(record);
+      if (kind === EXIT || (kind === HISTORY && step > resumesAfter)) break;
+      // Files and artifacts belong to the row that follows them.
+      if (kind === FILES || kind === ARTIFACT) continue;
+      length = end;
+      records = read;
+    }
+    if (records >= OPENING) return { folder, id, path, length, records };
+  }
+  return null;
+}
+
+/** Header, run and environment. */
+const OPENING = 3;
+
+const [HISTORY, FILES, ARTIFACT, EXIT] = [2, 6, 8, 18];
+
+/** What a record is, by its field; and the step of one that is a row of history. */
+function kindAndStep(record: Uint8Array): readonly [kind: number, step: number] {
+  const [kind, value] = fieldsOf(record).find(([field]) => field !== 1) ?? [0, 0];
+  if (kind !== HISTORY || typeof value === 'number') return [kind, 0];
+  const at = fieldsOf(value).find(([field]) => field === 2)?.[1] ?? 0;
+  const step = typeof at === 'number' ? 0 : (fieldsOf(at).find(([field]) => field === 1)?.[1] ?? 0);
+  return [kind, typeof step === 'number' ? step : 0];
+}
 
 /** Items of history, summary and configuration are of one form: a key and a value as JSON. */
 function updates(items: Items, field: number): Fields {

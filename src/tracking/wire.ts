@@ -1,6 +1,6 @@
 // Protobuf messages of a few fields, written by field number.
 
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 /** Writes the fields of a message. */
 export type Fields = (message: Message) => unknown;
@@ -64,4 +64,17 @@ const shared = new Message();
 export function encoded(fields: Fields): Uint8Array {
   fields(shared);
   return shared.finish();
+}
+
+/** The fields of a message: numbers, or the bytes of texts and messages within. Fields of fixed width are left out. */
+export function fieldsOf(message: Uint8Array): (readonly [field: number, value: number | Uint8Array])[] {
+  const reader = new BinaryReader(message);
+  const fields: (readonly [number, number | Uint8Array])[] = [];
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (type === WireType.Varint) fields.push([field, Number(reader.uint64())]);
+    else if (type === WireType.LengthDelimited) fields.push([field, reader.bytes()]);
+    else reader.skip(type);
+  }
+  return fields;
 }

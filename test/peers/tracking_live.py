@@ -137,6 +137,9 @@ def check_wandb(run):
     _, records = inspect(run)
     config = [r["run"] for r in records if r["type"] == "run"][0]["config"]["update"]
     config.pop("_wandb")
+    for record in records:
+        if record["type"] == "config":
+            config.update(record["config"]["update"])
     assert config == json.load(open(f"{run}/config.json")), config
     history = [values_of(record) for record in history_of(records)]
     steps = [row["_step"] for row in history]
@@ -257,6 +260,22 @@ def check_mlflow(uri, run, run_id):
         assert [(m.step, m.value) for m in client.get_metric_history(run_id, tag)] == want, tag
 
 
+def check_mlflow_resumed(uri, run, run_id):
+    """Each step once. What the clock says is of the process that came first: the server has it already."""
+    import mlflow
+
+    client = mlflow.MlflowClient(uri)
+    found = client.search_runs([client.get_experiment_by_name("peers").experiment_id], "attributes.run_name = 'resumed'")
+    assert [(each.info.run_id, each.info.status) for each in found] == [(run_id, "FINISHED")]
+    metrics = rows(run, "metrics")
+    for tag in {tag for row in metrics for tag in metrics_of(row)}:
+        have = [(m.step, m.value) for m in client.get_metric_history(run_id, tag)]
+        want = [(row["globalStep"], metrics_of(row)[tag]) for row in metrics if tag in metrics_of(row)]
+        if "econd" in tag:
+            have, want = [[step for step, _ in values] for values in (have, want)]
+        assert have == want, tag
+
+
 def check_mlflow_table(uri, run, run_id):
     import mlflow
 
@@ -317,7 +336,7 @@ def main():
             if node.returncode != 0:
                 sys.exit(f"our side ended with {node.returncode}:\n{node.stdout}{node.stderr}")
             ids = json.loads(node.stdout.splitlines()[-1])
-            agent, text = f"{folder}/agent", f"{folder}/text"
+            agent, text, resumed = (f"{folder}/{name}" for name in ("agent", "text", "resumed"))
             checks = [
                 ("nothing was warned of", lambda: node.stderr == "" and not ids["failures"] or 1 / 0),
                 ("TensorBoard: metrics of an agent", lambda: check_tensorboard(agent, tensorboard(agent))),
@@ -326,6 +345,11 @@ def main():
                 ("TensorBoard: texts, settings", lambda: check_tensorboard_texts(text, tensorboard(text))),
                 ("TensorBoard: pictures", lambda: check_tensorboard_images(agent, tensorboard(agent))),
                 ("TensorBoard: told later", lambda: check_tensorboard_again(folder)),
+                ("TensorBoard: a run that was killed and went on", lambda: check_tensorboard(resumed, tensorboard(resumed))),
+                ("TensorBoard: its episodes", lambda: check_tensorboard_episodes(resumed, tensorboard(resumed))),
+                ("W&B: a run that was killed and went on", lambda: check_wandb(resumed)),
+                ("W&B: its summary", lambda: check_wandb_summary(resumed)),
+                ("MLflow: a run that was killed and went on", lambda: check_mlflow_resumed(uri, resumed, ids["resumed"])),
                 ("W&B: configuration and history of an agent", lambda: check_wandb(agent)),
                 ("W&B: configuration and history of a language model", lambda: check_wandb(text)),
                 ("W&B: summary", lambda: check_wandb_summary(agent)),

@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readRun, RunDirectory } from '../../src/tracking/index.ts';
+import { processStart } from '../../src/tracking/process-start.ts';
 import { temporaryDirectory } from '../trainer/tiny-run.ts';
 
 const root = temporaryDirectory();
@@ -24,6 +25,7 @@ test('is there while the run is written, and names the process', async () => {
     pid: process.pid,
     host: hostname(),
     startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    processStart: processStart(process.pid),
   });
   expect((await readRun(directory.path)).status).toBe('running');
   expect(() => new RunDirectory(directory.path, { continues: true })).toThrow(
@@ -40,6 +42,20 @@ test('of another live process: refused, and it stays', () => {
     const path = directoryLockedBy('theirs', { pid: other.pid, host: hostname(), startedAt });
     expect(() => new RunDirectory(path)).toThrow(`process ${other.pid} is writing ${path} since ${startedAt}`);
     expect(existsSync(join(path, 'lock.json'))).toBe(true);
+  } finally {
+    other.kill();
+  }
+});
+
+test.runIf(process.platform !== 'win32')('of a process whose id another has by now: replaced', () => {
+  const other = spawn('sleep', ['60']);
+  try {
+    const lock = { pid: other.pid, host: hostname(), startedAt };
+    const own = directoryLockedBy('own', { ...lock, processStart: processStart(other.pid!) });
+    expect(() => new RunDirectory(own)).toThrow(`process ${other.pid} is writing ${own}`);
+    const reused = directoryLockedBy('reused', { ...lock, processStart: 'when the machine was another' });
+    new RunDirectory(reused).close();
+    expect(readdirSync(reused)).toEqual([]);
   } finally {
     other.kill();
   }
