@@ -18,6 +18,10 @@ const state = {
   tokens: 10,
   losses: [1, 0.5],
   evaluations: [{ step: 2, loss: 0.5 }],
+  seconds: 1.5,
+  told: null,
+  rows: { metrics: 100 },
+  checkpoints: [{ name: 'sft_step_2', score: -1 }],
   extra: { gains: [1, 2] },
 };
 const module = new Linear(2, 2);

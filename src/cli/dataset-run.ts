@@ -1,20 +1,19 @@
 // What the commands that learn from a dataset share: sft, reward, dpo. The recipe, the screen, and where to find what.
 
-import { existsSync, writeFileSync } from 'node:fs';
-import { dirname, extname } from 'node:path';
-import { stringify } from 'yaml';
+import { existsSync } from 'node:fs';
+import { extname } from 'node:path';
 import type { ZodType } from 'zod';
 import { defaultRunDirectory, type Tracker } from '../tracking/index.ts';
 import type { ExampleCallbacks, ExampleResult } from '../trainer/index.ts';
 import { seedOf } from '../trainer/example-settings.ts';
-import { isCheckpoint } from '../trainer/latest-checkpoint.ts';
+import { resumed } from '../trainer/resume.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { duration, grouped } from './format.ts';
 import { ourCommand } from './our-command.ts';
 import { parseOverrides } from './overrides.ts';
 import { exampleProgress } from './progress.ts';
 import { readRecipeOf, recipeOf } from './recipe.ts';
-import { goingOn, recipeOfRun } from './resume.ts';
+import { writeRecipe } from './resume.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
 import { trackersFor, type Tracking } from './tracking-schema.ts';
 
@@ -43,7 +42,7 @@ interface RunHooks {
 /** What a command trained, and what it tells of it. */
 interface Trained {
   readonly result: ExampleResult;
-  /** The finished model; null if nothing was saved. */
+  /** The model; null in a dry run, and if a run was interrupted before there was one. */
   readonly model: string | null;
   /** More of the summary than how long it took. */
   readonly found: string;
@@ -76,12 +75,15 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
     : recipeOf(schema, { kind, model: target }, overrides);
   const screen = new Screen(flags);
   try {
-    const from = given.resume === undefined ? undefined : goingOn(given.resume, (message) => screen.warn(message));
-    const recipe = { ...given, resume: from?.checkpoint };
+    const { resume, runDirectory: chosen, ...rest } = given;
+    // The trainer warns of what is wrong with it.
+    const from = resumed({ resume, runDirectory: chosen, warn: () => undefined });
     // A run that goes on keeps its seed.
-    const seed = recipe.seed ?? seedOf(undefined, from?.checkpoint);
-    const runDirectory = recipe.runDirectory ?? from?.runDirectory ?? defaultRunDirectory(kind, seed);
-    const ran = recipeOfRun(runDirectory);
+    const seed = given.seed ?? seedOf(undefined, from);
+    const runDirectory = from.runDirectory ?? defaultRunDirectory(kind, seed);
+    const recipe = { ...given, resume: from.continues ? runDirectory : resume };
+    // With the seed in it, this recipe is the run. One that goes on where it is is the same run.
+    const repeatable = { ...rest, ...(from.continues ? {} : { resume: from.checkpoint }), seed };
     screen.begin('step');
     screen.say(`${doing} ${recipe.model} on ${recipe.dataset}, seed ${seed}.`);
     screen.tell('start', { kind, model: recipe.model, dataset: recipe.dataset, seed, runDirectory });
@@ -91,14 +93,13 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
       seed,
       runDirectory,
       signal: screen.signal,
-      notes: { recipe },
+      notes: { recipe: repeatable },
       trackers: trackersFor(recipe.tracking),
       warn: (message) => screen.warn(message),
       callbacks: {
         ...screen.callbacks,
         onStep: (progress, row) => {
-          // From the first step on, so that a run that is killed can go on.
-          written ||= writeRecipe(ran, given, seed);
+          written ||= writeRecipeOf(runDirectory, repeatable);
           accuracy = row['evalAccuracy'] ?? row['evalRewards/accuracies'] ?? accuracy;
           screen.progress(exampleProgress(progress, accuracy));
         },
@@ -106,7 +107,7 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
     });
     const { result, model, found, more } = trained;
     screen.say(`${summary(result)}\n${found}`);
-    screen.say(model === null ? '\nA dry run: nothing was written.' : whereAndNext(command, result, model));
+    screen.say(whereAndNext(command, result, model));
     screen.result({ ...resultJson(result), modelFolder: model, ...more });
     return result.stoppedBy === 'signal' ? EXIT_INTERRUPTED : 0;
   } finally {
@@ -114,13 +115,9 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
   }
 }
 
-/** With the seed in it, a recipe is the run. Nothing is written in a dry run, which has no directory. */
-function writeRecipe(path: string, { runDirectory: _directory, ...repeatable }: DatasetRecipe, seed: number): true {
-  if (!existsSync(dirname(path))) return true;
-  const { resume, ...recipe } = repeatable;
-  // A run that goes on where it is is the same run; one from a checkpoint of another begins with that.
-  const begun = resume !== undefined && isCheckpoint(resume) ? { resume } : {};
-  writeFileSync(path, stringify({ ...recipe, ...begun, seed }));
+/** Nothing is written in a dry run, which has no directory. */
+function writeRecipeOf(run: string, recipe: object): true {
+  if (existsSync(run)) writeRecipe(run, recipe);
   return true;
 }
 
@@ -137,12 +134,15 @@ function summary({ steps, tokens, seconds, stoppedBy }: ExampleResult): string {
 function whereAndNext<Recipe extends DatasetRecipe>(
   { next }: DatasetCommand<Recipe>,
   { runDirectory, stoppedBy }: ExampleResult,
-  model: string,
+  model: string | null,
 ): string {
+  const interrupted = stoppedBy === 'signal';
+  if (model === null && !interrupted) return '\nA dry run: nothing was written.';
   const goOn = ['Go on with it', `train --resume ${runDirectory}`] as const;
-  const lines = [...(stoppedBy === 'signal' ? [goOn] : []), ...next(model)];
+  const lines = [...(interrupted ? [goOn] : []), ...(model === null ? [] : next(model))];
   const commands = lines.map(([what, words]) => `${`${what}:`.padEnd(20)}${ourCommand()} ${words}`);
-  return `\nRun directory: ${runDirectory}\nModel:         ${model}\n\n${commands.join('\n')}`;
+  const where = model === null ? '' : `\nModel:         ${model}`;
+  return `\nRun directory: ${runDirectory}${where}\n\n${commands.join('\n')}`;
 }
 
 function resultJson(result: ExampleResult): object {

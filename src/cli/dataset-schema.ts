@@ -31,6 +31,7 @@ const shared = {
   onNonFinite: z.enum(['stop', 'skip'], { error: "'stop' or 'skip'" }).optional(),
   evalInterval: positiveInteger.optional(),
   saveInterval: positiveInteger.optional(),
+  keepCheckpoints: positiveInteger.nullable().optional(),
   savePath: text.optional(),
   runDirectory: text.optional(),
 } satisfies { readonly [K in Exclude<keyof ExampleOptions, FromPrograms>]-?: z.ZodType<ExampleOptions[K]> };

@@ -6,7 +6,7 @@ import { dpoRecipeSchema } from './dpo-schema.ts';
 import { percent } from './format.ts';
 import { loadLanguageModel } from './generate-text.ts';
 import type { ScreenFlags } from './screen.ts';
-import { saveMerged } from './sft.ts';
+import { finishedModel } from './sft.ts';
 
 /** Trains, and returns the exit code. */
 export function dpo(target: string, words: readonly string[], flags: ScreenFlags): Promise<number> {
@@ -19,8 +19,7 @@ export function dpo(target: string, words: readonly string[], flags: ScreenFlags
         const { model, tokenizer } = await loadLanguageModel(name);
         const referenceModel = reference === undefined ? undefined : (await loadLanguageModel(reference)).model;
         const result = await trainDpo({ ...options, ...hooks, model, referenceModel, tokenizer });
-        const folder =
-          options.lora === undefined ? result.modelFolder : await saveMerged(model, tokenizer, hooks.runDirectory);
+        const folder = await finishedModel(result, options.lora === undefined, tokenizer);
         return { result, model: folder, found: [lossText(result), ...marginText(result)].join('\n') };
       },
       next: (folder) => [['Let it write', `generate ${folder} --prompt '...'`]],

@@ -1,12 +1,11 @@
 // `--resume`: a run that goes on. Of a run, its latest good checkpoint is taken, and it goes on where it is; a checkpoint that is named
 // begins another run, for there may be later ones in its own.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { latestCheckpoint } from '../trainer/index.ts';
+import { stringify } from 'yaml';
 import { isCheckpoint } from '../trainer/latest-checkpoint.ts';
 import { CliError } from './cli-error.ts';
-import { ourCommand } from './our-command.ts';
 
 /** What `--resume` names. */
 export interface Resumed {
@@ -21,13 +20,21 @@ export function recipeOfRun(run: string): string {
   return join(run, 'recipe.yaml');
 }
 
+/** Writes the recipe of a run. */
+export function writeRecipe(run: string, recipe: object): void {
+  const path = recipeOfRun(run);
+  // Beside it first: whenever the machine stops, the file is whole.
+  writeFileSync(`${path}.tmp`, stringify(recipe));
+  renameSync(`${path}.tmp`, path);
+}
+
 /** @throws CliError if `path` is neither a run nor a checkpoint of one */
 export function resumed(path: string): Resumed {
   if (!existsSync(path)) throw new CliError(`--resume ${path}: there is no such folder`);
-  if (existsSync(recipeOfRun(path))) return { run: path, checkpoint: undefined };
+  if (hasRecipe(path)) return { run: path, checkpoint: undefined };
   if (isCheckpoint(path)) {
     for (let folder = dirname(resolve(path)); dirname(folder) !== folder; folder = dirname(folder)) {
-      if (existsSync(recipeOfRun(folder))) return { run: folder, checkpoint: path };
+      if (hasRecipe(folder)) return { run: folder, checkpoint: path };
     }
   }
   throw new CliError(
@@ -35,15 +42,16 @@ export function resumed(path: string): Resumed {
   );
 }
 
-/** Where a trainer goes on, and in which run; undefined for a new one. */
-export function goingOn(
-  path: string,
-  warn: (message: string) => void,
-): { readonly checkpoint: string; readonly runDirectory: string | undefined } {
-  if (isCheckpoint(path) || !existsSync(recipeOfRun(path))) return { checkpoint: path, runDirectory: undefined };
-  const checkpoint = latestCheckpoint(path, { warn });
-  if (checkpoint !== undefined) return { checkpoint, runDirectory: path };
-  throw new CliError(
-    `${path} has no checkpoint yet to go on from. Begin anew: ${ourCommand()} train ${recipeOfRun(path)}`,
-  );
+/** Whether a run has its recipe. One that was killed before that was written gets it from its config.json, which comes first. */
+function hasRecipe(run: string): boolean {
+  if (existsSync(recipeOfRun(run))) return true;
+  try {
+    const { recipe, seed } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8')) as Record<string, unknown>;
+    if (typeof recipe !== 'object' || recipe === null || typeof seed !== 'number') return false;
+    const { runDirectory: _directory, ...repeatable } = recipe as Record<string, unknown>;
+    writeRecipe(run, { ...repeatable, seed });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -374,7 +374,7 @@ class RlhfRun {
     const onStep = (progress: ExampleProgress): void => screen.progress(exampleProgress(progress));
     const trackers = trackersFor(this.#setup.recipe.tracking);
     return {
-      ...this.#setup.run.place(stage, warn),
+      ...this.#setup.run.place(stage),
       signal: screen.signal,
       trackers,
       warn,

@@ -36,8 +36,7 @@ export class Screen {
     this.#onlyEnd = quiet;
     this.#interrupt = new Interrupt(() => {
       this.#line.clear();
-      if (!this.#silent)
-        console.error(`Stopping after this ${this.#unit}. Ctrl-C again stops at once, without saving.`);
+      if (!this.#silent) console.error(`Stopping at this ${this.#unit}. Ctrl-C again stops at once, without saving.`);
     });
   }
 
@@ -49,7 +48,7 @@ export class Screen {
   /**
    * A phase begins, with a line of progress of its own.
    *
-   * @param unit what is finished before Ctrl-C takes effect
+   * @param unit what is under way when Ctrl-C comes: it is finished if that takes a moment, else given up
    * @param phase what the line calls it, where there are several
    */
   begin(unit: string, phase?: string): void {

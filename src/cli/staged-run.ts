@@ -1,15 +1,14 @@
 // A run of several stages, each of which is a run itself, in a folder of its own. One that was interrupted goes on: stages that are
 // finished are not repeated, and the one under way goes on from its last checkpoint.
 
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { type CausalLM, fromPretrained, savePretrained, type Tokenizer } from '../lm/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { defaultRunDirectory, RunDirectory } from '../tracking/index.ts';
-import { latestCheckpoint } from '../trainer/index.ts';
 import { fillDirectory } from '../trainer/atomic-directory.ts';
 import { ourCommand } from './our-command.ts';
+import { writeRecipe } from './resume.ts';
 
 /** What a recipe of several stages says, once its seed is known. */
 interface SeededRecipe {
@@ -17,7 +16,7 @@ interface SeededRecipe {
   readonly seed: number;
 }
 
-/** Where a stage's trainer writes, and the checkpoint that it goes on from. */
+/** Where a stage's trainer writes, and the run that it goes on with. */
 export interface StagePlace {
   readonly runDirectory: string;
   readonly resume: string | undefined;
@@ -33,7 +32,7 @@ export class StagedRun {
     this.directory = new RunDirectory(path ?? defaultRunDirectory(kind, seed), { continues: resumes });
     if (!resumes) this.directory.writeConfig({ kind, seed, recipe });
     // With the seed in it, this recipe is the run.
-    writeFileSync(this.file('recipe.yaml'), stringify(recipe));
+    writeRecipe(this.path, recipe);
   }
 
   get path(): string {
@@ -45,12 +44,9 @@ export class StagedRun {
   }
 
   /** Where a stage is that is not finished. One of which nothing was saved begins again. */
-  place(stage: string, warn: (message: string) => void): StagePlace {
+  place(stage: string): StagePlace {
     const runDirectory = this.file(stage);
-    if (!existsSync(join(runDirectory, 'config.json'))) return { runDirectory, resume: undefined };
-    const resume = latestCheckpoint(runDirectory, { warn });
-    if (resume === undefined) rmSync(runDirectory, { recursive: true });
-    return { runDirectory, resume };
+    return { runDirectory, resume: existsSync(runDirectory) ? runDirectory : undefined };
   }
 
   /** The model that a finished stage has left in `folder`; undefined if there is none yet. */

@@ -1,9 +1,8 @@
 // `gymformer train`: from a recipe to a trained agent, with what happens on the screen.
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { stringify } from 'yaml';
 import { EnvError, findSpec, flatdim, make, registry } from '../env/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork } from '../rl/index.ts';
@@ -17,7 +16,7 @@ import { parseOverrides } from './overrides.ts';
 import { agentProgress } from './progress.ts';
 import { kindOfRecipe, readRecipe, recipeForEnv } from './recipe.ts';
 import type { Recipe } from './recipe-schema.ts';
-import { recipeOfRun, type Resumed, resumed } from './resume.ts';
+import { recipeOfRun, type Resumed, resumed, writeRecipe } from './resume.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
 import { trackersFor } from './tracking-schema.ts';
 
@@ -97,7 +96,6 @@ async function trainOnEnv(
   const own = from?.checkpoint === undefined ? from?.run : undefined;
   const { runDirectory = own ?? defaultRunDirectory(recipe.env, seed), ...repeatable } = recipe;
   // With the seed in it, this recipe is the run.
-  const ranRecipe = recipeOfRun(runDirectory);
   const networks = networksFor(recipe, seed);
   const limit = limitOf(recipe);
   const screen = new Screen(flags);
@@ -120,7 +118,7 @@ async function trainOnEnv(
       warn: (message) => screen.warn(message),
       callbacks: {
         onRolloutStart: () => {
-          if (!begun) writeFileSync(ranRecipe, stringify({ ...repeatable, seed }));
+          if (!begun) writeRecipe(runDirectory, { ...repeatable, seed });
           begun = true;
         },
         onUpdateEnd: (progress, { entropy }) => screen.progress(agentProgress(progress, limit, entropy)),

@@ -30,10 +30,14 @@ export async function inLanes<T>(
   batches: readonly T[],
   { count }: Lanes,
   run: (batch: T, lane: number) => Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
   let next = 0;
   const runLane = async (_: unknown, lane: number): Promise<void> => {
-    while (next < batches.length) await run(batches[next++]!, lane);
+    while (next < batches.length) {
+      signal?.throwIfAborted();
+      await run(batches[next++]!, lane);
+    }
   };
   const ended = await Promise.allSettled(Array.from({ length: count }, runLane));
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason;

@@ -11,6 +11,8 @@ export interface LengthBatchOptions {
   readonly batchSize: number;
   /** The most tokens of a row. */
   readonly maxPositions: number;
+  /** Gives it up, between two batches: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** From int32 ids `[batch, time]` and lengths `[batch]` to `[batch, width]`. */
@@ -46,7 +48,7 @@ export class RowModel {
 
   async #over(
     rows: readonly Int32Array[],
-    { batchSize, maxPositions }: LengthBatchOptions,
+    { batchSize, maxPositions, signal }: LengthBatchOptions,
   ): Promise<readonly Float32Array[]> {
     if (this.#programs.size > MOST_PROGRAMS) this.dispose();
     const order = rows.map((_, i) => i).sort((a, b) => rows[a]!.length - rows[b]!.length);
@@ -56,7 +58,7 @@ export class RowModel {
     const batches = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) =>
       order.slice(i * size, (i + 1) * size),
     );
-    await inLanes(batches, lanes, async (batch, lane) => {
+    const compute = async (batch: readonly number[], lane: number): Promise<void> => {
       const time = Math.min(maxPositions, roundedLength(rows[batch.at(-1)!]!.length));
       const filled = Array.from({ length: size }, (_, i) => rows[batch[i] ?? batch[0]!]!);
       const { ids, lengths } = padRows(filled, 0, { padding: 'maxLength', maxLength: time });
@@ -68,7 +70,8 @@ export class RowModel {
       const found = program.results as unknown as Float32Array;
       const width = found.length / size;
       for (const [i, row] of batch.entries()) results[row] = found.slice(i * width, (i + 1) * width);
-    });
+    };
+    await inLanes(batches, lanes, compute, signal);
     return results;
   }
 

@@ -39,6 +39,8 @@ export interface NormalizeOptions {
   readonly mean?: number | undefined;
   /** The standard deviation. Default 1. */
   readonly std?: number | undefined;
+  /** Gives it up, between two batches: its reason is thrown, and nothing has changed. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Rewards of which none differs from another by more than rounding errors: there is nothing to scale. */
@@ -155,10 +157,13 @@ export class RewardModel {
    *   template; or ids of the tokenizer, as they are.
    * @throws RangeError naming the text, if it has no tokens, or more than the model reads
    */
-  async score(inputs: readonly RewardInput[]): Promise<Float64Array> {
+  async score(
+    inputs: readonly RewardInput[],
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Float64Array> {
     const rows = inputs.map((input, i) => this.#fitting(this.encode(input), i));
     const { maxPositions } = this.model.config;
-    const found = await this.#scores.over(rows, { batchSize: this.#batchSize, maxPositions });
+    const found = await this.#scores.over(rows, { batchSize: this.#batchSize, maxPositions, signal });
     return Float64Array.from(found, ([score]) => score! + this.#bias);
   }
 
@@ -179,11 +184,11 @@ export class RewardModel {
    */
   async normalize(
     samples: readonly RewardInput[],
-    { mean = 0, std = 1 }: NormalizeOptions = {},
+    { mean = 0, std = 1, signal }: NormalizeOptions = {},
   ): Promise<{ mean: number; std: number }> {
     if (samples.length < 2)
       throw new RangeError(`normalising takes two samples or more, but there are ${samples.length}`);
-    const scores = await this.score(samples);
+    const scores = await this.score(samples, { signal });
     const before = scores.reduce((sum, score) => sum + score, 0) / scores.length;
     const deviation = Math.sqrt(scores.reduce((sum, score) => sum + (score - before) ** 2, 0) / scores.length);
     if (!Number.isFinite(deviation)) {

@@ -60,13 +60,17 @@ export class SequenceLogProbs {
   /**
    * The log-probability of each token that is asked about, given all before it; one list a sequence.
    *
+   * @param options.signal gives it up, between two batches: its reason is thrown
    * @throws Error for a sequence longer than the model's context
    */
-  async of(sequences: readonly AskedSequence[]): Promise<readonly Float32Array[]> {
+  async of(
+    sequences: readonly AskedSequence[],
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<readonly Float32Array[]> {
     const answers = sequences.map(({ positions }) => new Float32Array(positions.length));
     const lanes = lanesFor(sequences.length, this.#threads);
     const batches = this.#batches(sequences, lanes);
-    await inLanes(batches, lanes, async ({ chosen, time }, lane) => {
+    const ask = async ({ chosen, time }: (typeof batches)[number], lane: number): Promise<void> => {
       const program = this.#program(
         lane,
         lanes.threads,
@@ -88,7 +92,8 @@ export class SequenceLogProbs {
         const { positions } = sequences[index]!;
         for (let k = 0; k < positions.length; k++) answers[index]![k] = said[row * time + positions[k]! - 1]!;
       });
-    });
+    };
+    await inLanes(batches, lanes, ask, signal);
     return answers;
   }
 

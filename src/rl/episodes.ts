@@ -3,6 +3,7 @@
 
 import { EnvError } from '../env/errors.ts';
 import type { Env, Info, MaybePromise, ResetResult } from '../env/index.ts';
+import type { RewardingOptions } from '../env/text/index.ts';
 import type { Generator } from '../random/index.ts';
 import { giveTurn, turnIsDue, unlessAborted } from '../runtime/event-loop.ts';
 import type { Episode, Policy, Steps } from './policy.ts';
@@ -38,8 +39,8 @@ export interface EpisodeRecorder<R extends EpisodeSteps> {
 
 /** What rewards the episodes of a rollout after they were played. */
 export interface RolloutJudge<R extends EpisodeSteps> {
-  /** The rollout with its rewards. `adapt`: whether coefficients adapt to what was seen. */
-  judged(rollout: R, options: { readonly adapt: boolean }): Promise<R>;
+  /** The rollout with its rewards. */
+  judged(rollout: R, options: RewardingOptions): Promise<R>;
   /** What changes as it rewards, for checkpoints: plain data. */
   state: unknown;
 }
@@ -227,7 +228,7 @@ export class EpisodeCollector<R extends EpisodeSteps> {
       }
       const rollout = recorder.finish({ ...rows.finish(), episodes });
       if (this.#judge === null) return rollout;
-      const judged = await unlessAborted(this.#judge.judged(rollout, { adapt: !deterministic }), signal);
+      const judged = await unlessAborted(this.#judge.judged(rollout, { adapt: !deterministic, signal }), signal);
       for (const episode of judged.episodes) onEpisode?.(episode);
       return judged;
     } finally {

@@ -1,7 +1,7 @@
 // Rewarding whole token episodes after they were played: what judges them then reads a rollout in a few large batches.
 
 import { type Env, EnvError, ErrorGuard, OrderEnforcing, PassiveEnvChecker, Wrapper } from '../env/index.ts';
-import { type EpisodeRewarder, type PlayingPolicy, TextEnv } from '../env/text/index.ts';
+import { type EpisodeRewarder, type PlayingPolicy, type RewardingOptions, TextEnv } from '../env/text/index.ts';
 import type { CollectedEpisode, RolloutJudge } from './episodes.ts';
 import type { TokenRollout } from './token-policy.ts';
 
@@ -21,7 +21,7 @@ export function judgeOf(envs: readonly Env[], policy: PlayingPolicy): RolloutJud
   // The environments are alike, so the first one's rewarder speaks for all: one reference, one coefficient.
   first.connect(policy);
   return {
-    judged: (rollout, { adapt }) => judged(rollout, first, adapt),
+    judged: (rollout, options) => judged(rollout, first, options),
     get state() {
       return first.state;
     },
@@ -31,7 +31,11 @@ export function judgeOf(envs: readonly Env[], policy: PlayingPolicy): RolloutJud
   };
 }
 
-async function judged(rollout: TokenRollout, rewarder: EpisodeRewarder, adapt: boolean): Promise<TokenRollout> {
+async function judged(
+  rollout: TokenRollout,
+  rewarder: EpisodeRewarder,
+  options: RewardingOptions,
+): Promise<TokenRollout> {
   const { sequences, episodes, logProbs } = rollout;
   const rewarded = await rewarder.reward(
     sequences.map(({ tokens, positions, firstRow }, i) => ({
@@ -40,7 +44,7 @@ async function judged(rollout: TokenRollout, rewarder: EpisodeRewarder, adapt: b
       logProbs: logProbs.subarray(firstRow, firstRow + positions.length),
       info: episodes[i]!.info,
     })),
-    { adapt },
+    options,
   );
   const rewards = new Float64Array(rollout.rows);
   const told = episodes.map((episode, i): CollectedEpisode => {

@@ -25,7 +25,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { isAbsolute, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { releaseLock, takeLock } from './lock.ts';
 import { makeDirectory } from './make-directory.ts';
 import type { RunRows } from './rows.ts';
@@ -80,13 +80,6 @@ export class RunDirectory {
       releaseLock(path);
       throw new Error(`${path} already holds a run: choose another runDirectory, or remove this one`);
     }
-  }
-
-  /** The directory of a run that may go on from a checkpoint: if that lies in the run at `path`, this run goes on; else it is a new one. */
-  static goingOn(path: string, checkpoint: string | undefined): RunDirectory {
-    const way = checkpoint === undefined ? '..' : relative(path, checkpoint);
-    const isOwn = !way.startsWith('..') && !isAbsolute(way) && existsSync(join(path, 'config.json'));
-    return new RunDirectory(path, { continues: isOwn });
   }
 
   /**

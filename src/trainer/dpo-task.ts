@@ -6,7 +6,7 @@ import type { DpoSettings, TrainDpoOptions } from './dpo.ts';
 import { type CompletionPair, pairRow } from './dpo-data.ts';
 import { type CompletionFound, type DpoBatch, DpoLoss, type PairLogProbs } from './dpo-loss.ts';
 import { saveModel } from './training-files.ts';
-import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
+import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
 import type { PreferenceSplit } from './reward-data.ts';
 import { placeTexts } from './shared-rows.ts';
@@ -20,18 +20,20 @@ export class DpoTask implements ExampleTask<CompletionPair> {
   readonly lengths: readonly number[];
   readonly plan: ExampleTask<CompletionPair>['plan'];
   readonly config: object;
-  readonly extra: { readonly reference: number[] };
   readonly #tokenizer: Tokenizer;
   readonly #settings: DpoSettings;
-  readonly #reference: ReadonlyMap<CompletionPair, PairLogProbs>;
+  readonly #referenceModel: CausalLM;
+  /** Of training pairs, then of those to evaluate on: chosen, rejected. */
+  #logProbs: readonly number[] | undefined;
+  readonly #reference = new Map<CompletionPair, PairLogProbs>();
   readonly #loss: DpoLoss;
 
-  /** @param reference log-probabilities of all completions: of training pairs, then of those to evaluate on; chosen, rejected */
+  /** @param logProbs what the reference says, if that is known from a checkpoint */
   constructor(
     options: TrainDpoOptions,
     settings: DpoSettings,
     data: PreferenceSplit<CompletionPair>,
-    reference: readonly number[],
+    logProbs: readonly number[] | undefined,
   ) {
     const { model, tokenizer, dataset, evalDataset } = options;
     const { batchSize, gradientAccumulation } = settings;
@@ -47,10 +49,10 @@ export class DpoTask implements ExampleTask<CompletionPair> {
     this.lengths = bucketLengths(rows);
     this.plan = planOf(data, settings);
     this.config = { dataset: sourceName(dataset), evalDataset: sourceName(evalDataset) };
-    this.extra = { reference: [...reference] };
     this.#tokenizer = tokenizer;
     this.#settings = settings;
-    this.#reference = new Map(rows.map((row, i) => [row, [reference[2 * i]!, reference[2 * i + 1]!] as const]));
+    this.#referenceModel = options.referenceModel ?? model;
+    this.#logProbs = logProbs;
     this.#loss = new DpoLoss(model, {
       ...settings,
       batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
@@ -61,14 +63,28 @@ export class DpoTask implements ExampleTask<CompletionPair> {
     });
   }
 
-  async learn(rows: readonly CompletionPair[]): Promise<{ metrics: ExampleMetrics; tokens: number }> {
-    const metrics = await this.#over(rows, (batch) => this.#loss.learn(batch, 1 / rows.length));
+  /** What the reference says of all completions. */
+  async prepare(signal?: AbortSignal): Promise<void> {
+    const rows = [...this.rows, ...this.evalRows];
+    const found = (this.#logProbs ??= await referenceLogProbs(this.#referenceModel, rows, signal));
+    rows.forEach((row, i) => this.#reference.set(row, [found[2 * i]!, found[2 * i + 1]!]));
+  }
+
+  get extra(): { readonly reference: number[] } {
+    return { reference: [...(this.#logProbs ?? [])] };
+  }
+
+  async learn(
+    rows: readonly CompletionPair[],
+    signal?: AbortSignal,
+  ): Promise<{ metrics: ExampleMetrics; tokens: number }> {
+    const metrics = await this.#over(rows, (batch) => this.#loss.learn(batch, 1 / rows.length), signal);
     const tokens = rows.reduce((sum, { chosen, rejected }) => sum + chosen.ids.length + rejected.ids.length, 0);
     return { metrics, tokens };
   }
 
-  evaluate(rows: readonly CompletionPair[]): Promise<ExampleMetrics> {
-    return this.#over(rows, (batch) => this.#loss.score(batch, 1 / rows.length));
+  evaluate(rows: readonly CompletionPair[], signal?: AbortSignal): Promise<ExampleMetrics> {
+    return this.#over(rows, (batch) => this.#loss.score(batch, 1 / rows.length), signal);
   }
 
   saveModel(folder: string): Promise<void> {
@@ -87,11 +103,13 @@ export class DpoTask implements ExampleTask<CompletionPair> {
   async #over(
     rows: readonly CompletionPair[],
     compute: (batch: readonly CompletionPair[]) => Promise<DpoBatch>,
+    signal: AbortSignal | undefined,
   ): Promise<ExampleMetrics> {
     const { batchSize, beta } = this.#settings;
     const [chosen, rejected] = [new CompletionTotals(), new CompletionTotals()];
     let [loss, right] = [0, 0];
     for (const batch of microbatches(rows, batchSize)) {
+      signal?.throwIfAborted();
       const found = await compute(batch);
       loss += found.loss;
       for (const [i, [better, worse]] of found.pairs.entries()) {
@@ -138,7 +156,11 @@ class CompletionTotals {
 }
 
 /** The log-probabilities that a model, without its adapters, gives to the completions of all pairs: chosen, rejected, and so on. */
-export async function referenceLogProbs(model: CausalLM, rows: readonly CompletionPair[]): Promise<number[]> {
+async function referenceLogProbs(
+  model: CausalLM,
+  rows: readonly CompletionPair[],
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
   const reference = new SequenceLogProbs(model);
   try {
     const texts = rows.flatMap(({ chosen, rejected }) => [chosen, rejected]);
@@ -147,6 +169,7 @@ export async function referenceLogProbs(model: CausalLM, rows: readonly Completi
         tokens: ids,
         positions: Array.from(learned, (flag, i) => (flag === 1 ? i : -1)).filter((i) => i > 0),
       })),
+      { signal },
     );
     return found.map((logProbs) => logProbs.reduce((sum, x) => sum + x, 0));
   } finally {

@@ -4,9 +4,10 @@
 import { type CausalLM, hasAdapters, type Tokenizer } from '../lm/index.ts';
 import type { DpoLossOptions } from '../rl/index.ts';
 import { tokenizePairs } from './dpo-data.ts';
-import { DpoTask, planOf, referenceLogProbs } from './dpo-task.ts';
+import { DpoTask, planOf } from './dpo-task.ts';
 import { type ExampleSettings, resolveExampleOptions, seedOf } from './example-settings.ts';
 import { FINE_TUNE_DEFAULTS, fineTune, type FineTuneOptions, type FineTuneResult, stateOf } from './fine-tuning.ts';
+import { resumed } from './resume.ts';
 import { readPreferenceSplit } from './reward-data.ts';
 
 /** Options of {@link trainDpo}. Defaults are TRL's DPOConfig's where it has them. */
@@ -63,15 +64,14 @@ const LOSS_TYPES = ['sigmoid', 'hinge', 'ipo', 'robust'] as const;
  * @throws RangeError or TypeError for options that cannot be
  */
 export async function trainDpo(options: TrainDpoOptions): Promise<DpoResult> {
-  const { model, tokenizer, resume, warn } = options;
-  const settings = resolveDpoOptions(options, seedOf(options.seed, resume));
+  const { tokenizer, warn } = options;
+  const from = resumed(options);
+  const settings = resolveDpoOptions(options, seedOf(options.seed, from));
   const examples = await readPreferenceSplit({ ...options, testSize: settings.testSize, seed: settings.seed });
   const data = await tokenizePairs(examples, { tokenizer, maxLength: settings.maxLength, warn });
-  const state = stateOf(options, 'dpo', planOf(data, settings));
-  const { referenceModel = model } = options;
-  const reference =
-    state?.extra['reference'] ?? (await referenceLogProbs(referenceModel, [...data.train, ...data.test]));
-  return fineTune(new DpoTask(options, settings, data, reference), settings, options, state);
+  const state = stateOf(from, 'dpo', planOf(data, settings));
+  const task = new DpoTask(options, settings, data, state?.extra['reference']);
+  return fineTune(task, settings, options, from, state);
 }
 
 function resolveDpoOptions(options: TrainDpoOptions, seed: number): DpoSettings {

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import type { Module, Optimizer, StateDict } from '../nn/index.ts';
 import { fillDirectory } from './atomic-directory.ts';
+import { runStateShape } from './run-state.ts';
 import { loadTrained, part, readTraining, type TrainingFormat, writeTraining } from './training-files.ts';
 
 /** What a run trains for; its files are named by it. */
@@ -24,11 +25,16 @@ const schema = z.strictObject({
   step: count,
   /** Tokens read so far. */
   tokens: count,
+  seconds: runStateShape.seconds,
+  /** What the latest step tells that is not written down yet, for an evaluation must come first; else null. */
+  told: z.record(z.string(), loss).nullable(),
   /** Of each step so far. */
   losses: z.array(loss),
   evaluations: z.array(z.object({ step: count, loss }).catchall(loss)),
   /** What the task needs besides. */
   extra: z.record(z.string(), z.array(z.number())),
+  rows: runStateShape.rows,
+  checkpoints: runStateShape.checkpoints,
 });
 
 /** Where a run stands, as JSON. */

@@ -20,7 +20,7 @@ export interface ExampleProgress {
   /** Tokens read, without what only fills rows up. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
-  /** Since the run began or went on. */
+  /** Since the run began, in all of its processes together. */
   readonly seconds: number;
 }
 
@@ -59,12 +59,14 @@ export interface ExampleOptions {
   readonly saveInterval?: number | undefined;
   /** Where checkpoints go, as `<kind>_step_<n>`. Default: `checkpoints/` of the run directory, or `models/` without one. */
   readonly savePath?: string | undefined;
+  /** The latest checkpoints that stay, beside the one whose evaluation found the lowest loss; null for all. Default 3. */
+  readonly keepCheckpoints?: number | null | undefined;
   /** Where config, metrics, checkpoints and summary go; null for nowhere. Default `runs/<kind>-<model type>-<date>-<seed>`. */
   readonly runDirectory?: string | null | undefined;
   /** Told of what is written down, such as a `TensorBoardTracker`; each serves one run. None of them can stop the run. */
   readonly trackers?: readonly Tracker[] | undefined;
   readonly callbacks?: ExampleCallbacks | readonly ExampleCallbacks[] | undefined;
-  /** Ends the run, with a checkpoint, after the step under way. */
+  /** Ends the run, with a checkpoint, as soon as can be: what has begun is given up after the batch under way, and made again later. */
   readonly signal?: AbortSignal | undefined;
   /** Receives warnings. Default `console.warn`. */
   readonly warn?: ((message: string) => void) | undefined;
@@ -91,7 +93,7 @@ export interface ExampleResult {
   readonly seed: number;
   /** Null if there is none. */
   readonly runDirectory: string | null;
-  /** The last checkpoint: a Hugging Face folder, from which a run can also go on. */
+  /** The last checkpoint: a Hugging Face folder, from which a run can also go on; empty if the signal came before the first step. */
   readonly modelFolder: string;
   readonly stoppedBy: ExampleStoppedBy;
   /** What the callback that ended the run said. */

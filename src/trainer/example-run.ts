@@ -1,22 +1,19 @@
 // One run over a dataset, whatever is learned from it: step, write down, evaluate, save, until something ends it.
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { PretrainedModel } from '../lm/index.ts';
-import { AdamW, constantSchedule, cosineSchedule, linearSchedule, type StateDict } from '../nn/index.ts';
+import { AdamW, constantSchedule, cosineSchedule, Dropout, linearSchedule, type StateDict } from '../nn/index.ts';
 import { drawMedia } from '../plots/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
 import { MOST_SKIPS } from '../rl/index.ts';
 import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
 import { RunLog } from '../tracking/run-log.ts';
+import { nameAfterTidying, tidyFolder } from './atomic-directory.ts';
 import { memoryUsed } from './memory-used.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
+import { checkPositiveInteger } from './environments.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
-import {
-  type ExampleKind,
-  type ExampleState,
-  readExampleWeights,
-  writeExampleCheckpoint,
-} from './example-checkpoint.ts';
+import { type ExampleState, readExampleWeights, writeExampleCheckpoint } from './example-checkpoint.ts';
 import type {
   ExampleEvaluation,
   ExampleCallbacks,
@@ -26,46 +23,17 @@ import type {
   ExampleStoppedBy,
 } from './example-options.ts';
 import type { ExampleSettings } from './example-settings.ts';
+import type { ExampleTask } from './example-task.ts';
+import { KeptCheckpoints } from './kept-checkpoints.ts';
 import { planEpoch, type Sized } from './length-buckets.ts';
+import type { Resumed } from './resume.ts';
 import { trainedParameters } from './training-files.ts';
-
-/** Numbers by name, the loss among them. */
-export type ExampleMetrics = { readonly loss: number } & Readonly<Record<string, number>>;
-
-/** What is learned, and how: all that differs from trainer to trainer. */
-export interface ExampleTask<Row extends Sized> {
-  readonly kind: ExampleKind;
-  /** Its parameters that are not frozen are trained. */
-  readonly model: PretrainedModel;
-  readonly rows: readonly Row[];
-  readonly evalRows: readonly Row[];
-  /** What rows are filled up to. */
-  readonly lengths: readonly number[];
-  /** What a run that goes on must agree with. */
-  readonly plan: ExampleState['plan'];
-  /** What config.json says besides the settings. */
-  readonly config: object;
-  /** What a checkpoint needs to know besides. */
-  readonly extra?: Readonly<Record<string, number[]>>;
-  /** Whether the weights of the best evaluation are those to end with. Default false. */
-  readonly keepBest?: boolean;
-  /** Evaluations without a loss that is lower than the best by more than `threshold`, after which a run ends. */
-  readonly stopping?: { readonly patience: number; readonly threshold: number } | undefined;
-  /** Whether nothing is saved. Default false. */
-  readonly dryRun?: boolean;
-  /** Writes the gradients of a step's mean loss into the parameters (adding to them, with gradient accumulation). */
-  learn(rows: readonly Row[]): Promise<{ readonly metrics: ExampleMetrics; readonly tokens: number }>;
-  /** The means over rows. */
-  evaluate(rows: readonly Row[]): Promise<ExampleMetrics>;
-  saveModel(folder: string): Promise<void>;
-  /** What is left to do when the weights are final; what it returns stands in summary.json. */
-  finish?(directory: string | null): Promise<object>;
-  dispose(): void;
-}
 
 /** The options of a run, and where it goes on. */
 export type ExampleRunOptions = ExampleOptions & {
-  readonly resume?: { readonly path: string; readonly state: ExampleState } | undefined;
+  readonly resumed: Resumed;
+  /** Of the checkpoint that it goes on from; undefined for one that begins. */
+  readonly state: ExampleState | undefined;
 };
 
 /** Why a run ends. */
@@ -99,6 +67,10 @@ export class ExampleRun<Row extends Sized> {
   readonly #stepsPerEpoch: number;
   readonly #written: RunLog;
   readonly #savePath: string;
+  readonly #kept: KeptCheckpoints;
+  readonly #dropouts: readonly Generator[];
+  /** Where the checkpoint stood that the run goes on from. */
+  readonly #before: { readonly step: number; readonly tokens: number; readonly seconds: number };
   readonly #metrics: MetricsRow[] = [];
   readonly #trainLoss: number[] = [];
   readonly #evaluations: ExampleEvaluation[] = [];
@@ -106,14 +78,13 @@ export class ExampleRun<Row extends Sized> {
   #best: StateDict | undefined;
   #step = 0;
   #tokens = 0;
-  /** Tokens that were read before this run went on. */
-  #tokensBefore = 0;
+  /** What the latest step tells, until it is written down: an evaluation may have to come first. */
+  #told: ExampleState['told'] = null;
   #started = performance.now();
+  #isPrepared = false;
   #modelFolder = '';
-  /** The step after which the last checkpoint was written. */
-  #savedAt = -1;
-  /** Steps that were taken before this run went on. */
-  #stepBefore = 0;
+  /** Whether the last checkpoint has all that was learned and written down. */
+  #isSaved = false;
   #stop: Stop | undefined;
   /** Steps that the optimizer has left out since the last that it took. */
   #skipped = 0;
@@ -122,11 +93,12 @@ export class ExampleRun<Row extends Sized> {
     this.#task = task;
     this.#settings = settings;
     this.#options = options;
-    const { callbacks = [], resume } = options;
+    const { callbacks = [], state, resumed, trackers, warn, keepCheckpoints } = options;
     const { batchSize, gradientAccumulation, seed, learningRate, weightDecay } = settings;
     this.#callbacks = Array.isArray(callbacks) ? callbacks : [callbacks as ExampleCallbacks];
     this.#stepsPerEpoch = Math.ceil(task.rows.length / (batchSize * gradientAccumulation));
     this.#totalSteps = settings.maxSteps ?? settings.epochs! * this.#stepsPerEpoch;
+    if (typeof keepCheckpoints === 'number') checkPositiveInteger('keepCheckpoints', keepCheckpoints);
 
     const parameters = [...trainedParameters(task.model).values()];
     const groups = [
@@ -134,60 +106,100 @@ export class ExampleRun<Row extends Sized> {
       { parameters: parameters.filter(({ shape }) => shape.length <= 1), weightDecay: 0 },
     ].filter((group) => group.parameters.length > 0);
     this.#optimizer = new AdamW(groups, { learningRate });
-    if (resume !== undefined) {
-      const { path, state } = resume;
-      this.#best = readExampleWeights(path, task.model, this.#optimizer);
+    this.#dropouts = dropoutsOf(task.model);
+    const name = `${task.kind}-${task.model.config.modelType}`;
+    const { continues, runDirectory = defaultRunDirectory(name, seed) } = resumed;
+    this.#before = { step: state?.step ?? 0, tokens: state?.tokens ?? 0, seconds: state?.seconds ?? 0 };
+    if (state !== undefined) {
+      this.#modelFolder = resumed.checkpoint!;
+      this.#best = readExampleWeights(this.#modelFolder, task.model, this.#optimizer);
       this.#step = state.step;
       this.#tokens = state.tokens;
-      this.#tokensBefore = state.tokens;
-      this.#stepBefore = state.step;
-      this.#savedAt = state.step;
+      this.#told = state.told;
+      this.#isSaved = !this.#modelFolder.endsWith('_best');
       this.#trainLoss.push(...state.losses);
       this.#evaluations.push(...state.evaluations);
-      this.#modelFolder = path;
     }
-    const name = `${task.kind}-${task.model.config.modelType}`;
-    const { runDirectory = defaultRunDirectory(name, seed), trackers, warn } = options;
-    const isWritten = runDirectory !== null && !task.dryRun;
-    const directory = isWritten ? RunDirectory.goingOn(runDirectory, resume?.path) : null;
-    this.#written = new RunLog({ directory, trackers, name, config: this.#config(), warn });
+    const place = task.dryRun ? null : runDirectory;
+    const directory = place === null ? null : new RunDirectory(place, { continues, rows: state?.rows ?? {} });
     this.#savePath = options.savePath ?? directory?.checkpoints ?? 'models';
+    if (continues) {
+      tidyFolder(this.#savePath);
+      this.#modelFolder = this.#modelFolder && nameAfterTidying(this.#modelFolder);
+    }
+    this.#kept = new KeptCheckpoints(this.#savePath, keepCheckpoints, continues ? state?.checkpoints : []);
+    this.#kept.tidy();
+    // A step that has told nothing yet is told of again.
+    const resumesAfter = continues ? this.#step - (this.#told === null ? 0 : 1) : null;
+    this.#written = new RunLog({ directory, trackers, name, config: this.#config(), resumesAfter, warn });
   }
 
   /** @throws TrainingDivergedError or TrainingFailedError, once what was learned is saved */
   async train(): Promise<ExampleResult> {
     this.#started = performance.now();
     try {
-      this.#stop = this.#outOfPatience();
-      await this.#learnAll();
+      await this.#unlessGivenUp(() => this.#learnAll());
       this.#stop ??= { by: this.#settings.maxSteps === undefined ? 'epochs' : 'maxSteps' };
-      if (this.#savedAt !== this.#step) await this.#save();
+      if (!this.#isSaved && this.#isPrepared) await this.#save();
       const { model } = this.#task;
       if (this.#best !== undefined) model.loadStateDict(this.#best, { strict: false });
       model.eval();
-      return await this.#finish(this.#stop);
+      return await this.#finish();
     } catch (error) {
       throw await this.#rescued(error);
     }
   }
 
+  /** If the signal comes meanwhile, the run stands where the last optimizer step left it. */
+  async #unlessGivenUp(work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      await work();
+    } catch (error) {
+      if (!signal?.aborted || error !== signal.reason) throw error;
+      this.#stop = { by: 'signal' };
+    }
+  }
+
   async #learnAll(): Promise<void> {
-    const { evalInterval = this.#stepsPerEpoch, saveInterval } = this.#settings;
     const { rows, lengths } = this.#task;
+    const { batchSize, gradientAccumulation } = this.#settings;
+    const { signal } = this.#options;
+    await this.#task.prepare?.(signal);
+    this.#isPrepared = true;
+    if (this.#told !== null) await this.#endStep(this.#told);
+    this.#stop ??= this.#outOfPatience();
     while (this.#step < this.#totalSteps && this.#stop === undefined) {
       const epoch = Math.floor(this.#step / this.#stepsPerEpoch);
-      const steps = planEpoch(rows, this.#rowsPerStep, lengths, this.#epochStream(epoch));
+      const steps = planEpoch(rows, batchSize * gradientAccumulation, lengths, this.#stream(epoch));
       for (const step of steps.slice(this.#step % this.#stepsPerEpoch)) {
-        const metrics = await this.#learn(step);
-        const last = this.#step === this.#totalSteps;
-        const evaluation = last || this.#step % evalInterval === 0 ? await this.#evaluate() : undefined;
-        await this.#note(metrics, evaluation);
-        if (evaluation !== undefined) this.#stop ??= this.#outOfPatience();
-        if (saveInterval !== undefined && this.#step % saveInterval === 0) await this.#save();
-        if (this.#options.signal?.aborted) this.#stop ??= { by: 'signal' };
-        if (last || this.#stop !== undefined) break;
+        signal?.throwIfAborted();
+        this.#told = await this.#learn(step);
+        await this.#endStep(this.#told);
+        if (this.#step === this.#totalSteps || this.#stop !== undefined) break;
       }
     }
+  }
+
+  /** Evaluates and saves, where that is due, and writes down what a step has told. */
+  async #endStep(told: NonNullable<ExampleState['told']>): Promise<void> {
+    const { evalInterval = this.#stepsPerEpoch, saveInterval } = this.#settings;
+    const isEvaluated = this.#step === this.#totalSteps || this.#step % evalInterval === 0;
+    const evaluation = isEvaluated ? await this.#evaluate() : undefined;
+    const { tokens, seconds, tokensPerSecond } = this.#progress();
+    const row = { ...told, ...prefixed(evaluation), tokens, tokensPerSecond, seconds, memory: memoryUsed() };
+    this.#written.append('metrics', row);
+    this.#told = null;
+    this.#isSaved = false;
+    this.#metrics.push(row);
+    if (evaluation !== undefined) await this.#remember(evaluation);
+    await this.#call('onStep', (callbacks) => callbacks.onStep?.(this.#progress(), row));
+    if (evaluation !== undefined) {
+      const { loss } = evaluation;
+      await this.#call('onEvaluate', (callbacks) => callbacks.onEvaluate?.(loss, this.#progress(), evaluation));
+      this.#stop ??= this.#outOfPatience();
+    }
+    if (saveInterval !== undefined && this.#step % saveInterval === 0) await this.#save();
   }
 
   async close(): Promise<void> {
@@ -196,20 +208,17 @@ export class ExampleRun<Row extends Sized> {
     this.#optimizer.dispose();
   }
 
-  get #rowsPerStep(): number {
-    return this.#settings.batchSize * this.#settings.gradientAccumulation;
-  }
-
-  /** The random numbers of an epoch follow from its number, so that a run can go on in the middle of it. */
-  #epochStream(epoch: number): Generator {
-    return new Generator(new SeedSequence(this.#settings.seed, { spawnKey: [epoch] }));
+  /** The random numbers of an epoch, or of the dropout of a step, follow from its number, so that a run can go on in the middle. */
+  #stream(...spawnKey: number[]): Generator {
+    return new Generator(new SeedSequence(this.#settings.seed, { spawnKey }));
   }
 
   /** One optimizer step. */
-  async #learn(rows: readonly Row[]): Promise<MetricsRow> {
+  async #learn(rows: readonly Row[]): Promise<NonNullable<ExampleState['told']>> {
     const { gradientAccumulation, maxGradNorm } = this.#settings;
     if (gradientAccumulation > 1) this.#optimizer.zeroGrad();
-    const { metrics, tokens } = await this.#task.learn(rows);
+    for (const [i, generator] of this.#dropouts.entries()) generator.state = this.#stream(i, this.#step).state;
+    const { metrics, tokens } = await this.#task.learn(rows, this.#options.signal);
     const learningRate = this.#schedule();
     let gradNorm = Number.NaN;
     let skippedSteps = 0;
@@ -223,6 +232,7 @@ export class ExampleRun<Row extends Sized> {
       skippedSteps = 1;
     }
     this.#step++;
+    this.#isSaved = false;
     this.#tokens += tokens;
     this.#trainLoss.push(metrics.loss);
     const epoch = this.#step / this.#stepsPerEpoch;
@@ -250,17 +260,18 @@ export class ExampleRun<Row extends Sized> {
 
   /** Undefined if there is nothing to evaluate on. */
   async #evaluate(): Promise<ExampleEvaluation | undefined> {
-    const { evalRows, keepBest = false } = this.#task;
+    const { evalRows } = this.#task;
     if (evalRows.length === 0) return undefined;
-    const evaluation = { step: this.#step, ...(await this.#task.evaluate(evalRows)) };
+    return { step: this.#step, ...(await this.#task.evaluate(evalRows, this.#options.signal)) };
+  }
+
+  /** Keeps the weights of the best evaluation, where that is asked for. */
+  async #remember(evaluation: ExampleEvaluation): Promise<void> {
     const isBest = this.#evaluations.every(({ loss }) => evaluation.loss < loss);
     this.#evaluations.push(evaluation);
-    if (!keepBest) return evaluation;
-    if (isBest) {
-      this.#best = copyOf(this.#task.model);
-      await this.#save('best');
-    }
-    return evaluation;
+    if (!isBest || !this.#task.keepBest) return;
+    this.#best = copyOf(this.#task.model);
+    await this.#save('best');
   }
 
   /** Early stopping, as transformers' EarlyStoppingCallback has it. */
@@ -277,47 +288,52 @@ export class ExampleRun<Row extends Sized> {
     return { by: 'patience', reason: `the evaluations' loss has not sunk for ${waited} times` };
   }
 
-  async #note(metrics: MetricsRow, evaluation: ExampleEvaluation | undefined): Promise<void> {
-    const { tokens, seconds, tokensPerSecond } = this.#progress();
-    const row = { ...metrics, ...prefixed(evaluation), tokens, tokensPerSecond, seconds, memory: memoryUsed() };
-    this.#metrics.push(row);
-    this.#written.append('metrics', row);
-    await this.#call('onStep', (callbacks) => callbacks.onStep?.(this.#progress(), row));
-    if (evaluation !== undefined) {
-      const { loss } = evaluation;
-      await this.#call('onEvaluate', (callbacks) => callbacks.onEvaluate?.(loss, this.#progress(), evaluation));
-    }
-  }
-
   async #save(name = `step_${this.#step}`): Promise<void> {
     const { kind, model, plan, extra = {}, dryRun } = this.#task;
+    const { directory } = this.#written;
     if (dryRun) return;
+    directory?.flushRows();
     const path = join(this.#savePath, `${kind}_${name}`);
+    const isBest = name === 'best';
+    const saved = { name: basename(path), score: this.#score };
     const state: ExampleState = {
       seed: this.#settings.seed,
       plan,
       step: this.#step,
       tokens: this.#tokens,
+      seconds: this.#seconds,
+      told: this.#told,
       losses: this.#trainLoss,
       evaluations: this.#evaluations.map((evaluation) => ({ ...evaluation })),
       extra,
+      rows: directory?.rowEnds() ?? {},
+      checkpoints: isBest ? [...this.#kept.saved] : this.#kept.with(saved),
     };
     const saveModel = (folder: string): Promise<void> => this.#task.saveModel(folder);
     await writeExampleCheckpoint(path, { kind, model, optimizer: this.#optimizer, state, best: this.#best, saveModel });
     this.#modelFolder = path;
-    if (name.startsWith('step_')) this.#savedAt = this.#step;
+    if (!isBest) {
+      this.#isSaved = true;
+      this.#kept.add(saved);
+    }
     await this.#call('onCheckpoint', (callbacks) => callbacks.onCheckpoint?.(path, this.#progress()));
+  }
+
+  /** What checkpoints are compared by; null for one whose weights were not evaluated. */
+  get #score(): number | null {
+    const { step, loss } = this.#evaluations.at(-1) ?? { step: -1, loss: 0 };
+    return step === this.#step && Number.isFinite(loss) ? -loss : null;
   }
 
   /** Saves what there is, and says where. A run that has learned nothing has nothing to save: its error is passed on as it is. */
   async #rescued(error: unknown): Promise<unknown> {
     const diverged = error instanceof NotFiniteError;
     let lost: unknown;
-    if (this.#savedAt !== this.#step && (diverged || this.#step > this.#stepBefore)) {
+    if (!this.#isSaved && this.#isPrepared && (diverged || this.#step > this.#before.step)) {
       try {
         await this.#save();
       } catch (reason) {
-        lost = this.#savedAt === this.#step ? undefined : reason;
+        lost = this.#isSaved ? undefined : reason;
       }
     }
     try {
@@ -333,12 +349,18 @@ export class ExampleRun<Row extends Sized> {
     return diverged ? new TrainingDivergedError(error, step, resume) : new TrainingFailedError(error, step, resume);
   }
 
-  async #finish(stop: Stop): Promise<ExampleResult> {
-    const more = await this.#task.finish?.(this.#written.directory?.path ?? null);
-    this.#writeSummary(stop.by, { stopReason: stop.reason, ...more });
-    const { tokens, seconds, evalLoss } = this.#progress();
+  async #finish(): Promise<ExampleResult> {
     const { directory } = this.#written;
+    let more: object = {};
+    if (this.#stop!.by !== 'signal') {
+      await this.#unlessGivenUp(async () => {
+        more = (await this.#task.finish?.(directory?.path ?? null, this.#options.signal)) ?? {};
+      });
+    }
+    const { by: stoppedBy, reason: stopReason } = this.#stop!;
+    this.#writeSummary(stoppedBy, { stopReason, ...more });
     if (directory !== null) await drawMedia(directory.path, this.#options.warn);
+    const { tokens, seconds, evalLoss } = this.#progress();
     return {
       trainLoss: this.#trainLoss,
       evalLoss,
@@ -348,10 +370,10 @@ export class ExampleRun<Row extends Sized> {
       tokens,
       seconds,
       seed: this.#settings.seed,
-      runDirectory: this.#written.directory?.path ?? null,
+      runDirectory: directory?.path ?? null,
       modelFolder: this.#modelFolder,
-      stoppedBy: stop.by,
-      ...(stop.reason === undefined ? {} : { stopReason: stop.reason }),
+      stoppedBy,
+      ...(stopReason === undefined ? {} : { stopReason }),
     };
   }
 
@@ -363,7 +385,8 @@ export class ExampleRun<Row extends Sized> {
   }
 
   #progress(): ExampleProgress {
-    const seconds = (performance.now() - this.#started) / 1000;
+    const seconds = this.#seconds;
+    const learned = seconds - this.#before.seconds;
     return {
       steps: this.#step,
       totalSteps: this.#totalSteps,
@@ -371,9 +394,14 @@ export class ExampleRun<Row extends Sized> {
       loss: this.#trainLoss.at(-1) ?? null,
       evalLoss: this.#evaluations.at(-1)?.loss ?? null,
       tokens: this.#tokens,
-      tokensPerSecond: seconds > 0 ? (this.#tokens - this.#tokensBefore) / seconds : 0,
+      tokensPerSecond: learned > 0 ? (this.#tokens - this.#before.tokens) / learned : 0,
       seconds,
     };
+  }
+
+  /** Since the run began, without the time in which no process ran it. */
+  get #seconds(): number {
+    return this.#before.seconds + (performance.now() - this.#started) / 1000;
   }
 
   #writeSummary(stoppedBy: ExampleStoppedBy | 'diverged' | 'failed', more: object): void {
@@ -389,7 +417,7 @@ export class ExampleRun<Row extends Sized> {
 
   #config(): object {
     const { kind, model, rows, evalRows, config } = this.#task;
-    const { resume, notes } = this.#options;
+    const { resumed, savePath, keepCheckpoints, notes } = this.#options;
     return {
       kind,
       model: model.config.raw,
@@ -398,15 +426,18 @@ export class ExampleRun<Row extends Sized> {
       evalExamples: evalRows.length,
       totalSteps: this.#totalSteps,
       ...this.#settings,
-      resume: resume?.path,
+      savePath,
+      keepCheckpoints,
+      resume: resumed.checkpoint,
       ...notes,
     };
   }
 }
 
-/** A dataset for config.json: its path, or how many rows it has. */
-export function sourceName(source: string | readonly object[] | undefined): string | undefined {
-  return typeof source === 'object' ? `${source.length} rows in memory` : source;
+/** The random streams of a model's dropout, such as an adapter's. */
+function dropoutsOf(model: PretrainedModel): Generator[] {
+  const layers = model.modules().filter((module) => module instanceof Dropout && module.p > 0) as Dropout[];
+  return [...new Set(layers.map(({ generator }) => generator))];
 }
 
 function copyOf(model: PretrainedModel): StateDict {

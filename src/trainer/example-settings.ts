@@ -1,9 +1,9 @@
 // The settings that all trainers on datasets share, checked and filled in.
 
-import { SeedSequence } from '../random/index.ts';
 import { checkNonFinitePolicy, type NonFinitePolicy } from '../rl/index.ts';
 import { checkPositiveInteger } from './environments.ts';
-import { seedOfCheckpoint } from './training-files.ts';
+import type { Resumed } from './resume.ts';
+import { randomSeed } from './run-options.ts';
 
 /** Options as a run uses them. */
 export interface ExampleSettings {
@@ -101,7 +101,6 @@ export function resolveExampleOptions(
 }
 
 /** The seed of a run: as given, else that of the run that goes on, else one from the operating system. */
-export function seedOf(seed: number | undefined, resume: string | undefined): number {
-  if (seed !== undefined) return seed;
-  return resume === undefined ? new SeedSequence().generateState(1)[0]! : seedOfCheckpoint(resume);
+export function seedOf(seed: number | undefined, resumed: Resumed): number {
+  return seed ?? resumed.seed ?? randomSeed();
 }

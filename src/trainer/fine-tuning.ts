@@ -3,9 +3,11 @@
 import { applyLora, type CausalLM, type LoraConfig, type Tokenizer } from '../lm/index.ts';
 import { type ExampleState, readExampleState } from './example-checkpoint.ts';
 import type { ExampleOptions, ExampleResult } from './example-options.ts';
-import { ExampleRun, type ExampleTask } from './example-run.ts';
+import { ExampleRun } from './example-run.ts';
 import type { ExampleDefaults, ExampleSettings } from './example-settings.ts';
+import type { ExampleTask } from './example-task.ts';
 import type { Sized } from './length-buckets.ts';
+import type { Resumed } from './resume.ts';
 
 /** Options of trainers that fine-tune a language model on a dataset. Defaults are TRL's where it has them. */
 export interface FineTuneOptions extends ExampleOptions {
@@ -33,7 +35,11 @@ export interface FineTuneOptions extends ExampleOptions {
   readonly testSize?: number | undefined;
   /** Decides the order of the rows, and which are kept back. Default: from the operating system. */
   readonly seed?: number | undefined;
-  /** A checkpoint to go on from; other options must be those of its run. Its losses then equal those of a run without a break. */
+  /**
+   * A run's directory, or one of its checkpoints, to go on from, to the last bit as if that run had never ended; other options must be
+   * those of the run. Of a directory, the latest checkpoint that is undamaged is taken (one that never saved any begins again), and its
+   * files grow on; a checkpoint goes on in a run of its own, unless `runDirectory` names the run that it is the latest of.
+   */
   readonly resume?: string | undefined;
 }
 
@@ -55,11 +61,11 @@ export const FINE_TUNE_DEFAULTS = {
 
 /** Where the run stood that goes on; undefined for a new one. @throws CheckpointError if it cannot go on */
 export function stateOf(
-  { resume }: FineTuneOptions,
+  { checkpoint }: Resumed,
   kind: 'sft' | 'dpo',
   plan: ExampleState['plan'],
 ): ExampleState | undefined {
-  return resume === undefined ? undefined : readExampleState(resume, kind, plan);
+  return checkpoint === undefined ? undefined : readExampleState(checkpoint, kind, plan);
 }
 
 /**
@@ -72,11 +78,12 @@ export async function fineTune<Row extends Sized>(
   task: ExampleTask<Row>,
   settings: ExampleSettings,
   options: FineTuneOptions,
+  resumed: Resumed,
   state: ExampleState | undefined,
 ): Promise<FineTuneResult> {
-  const { model, lora, resume } = options;
+  const { model, lora } = options;
   if (lora !== undefined) applyLora(model, lora, { seed: settings.seed });
-  const run = new ExampleRun(task, settings, { ...options, resume: state && { path: resume!, state } });
+  const run = new ExampleRun(task, settings, { ...options, resumed, state });
   try {
     return { model, ...(await run.train()) };
   } finally {

@@ -35,6 +35,11 @@ export class KeptCheckpoints {
     this.#saved = saved.filter(({ name }) => existsSync(join(folder, name)));
   }
 
+  /** Those that are there, oldest first. */
+  get saved(): readonly SavedCheckpoint[] {
+    return this.#saved;
+  }
+
   /** Those that are there, with one that is about to be written, oldest first. */
   with(checkpoint: SavedCheckpoint): SavedCheckpoint[] {
     return [...this.#saved.filter(({ name }) => name !== checkpoint.name), checkpoint];

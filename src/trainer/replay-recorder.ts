@@ -1,6 +1,6 @@
 // Episodes recorded while an agent learns, for people to look at: the policy as it is, at its likeliest actions.
 
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   cappedCubicVideoSchedule,
@@ -52,6 +52,7 @@ export class ReplayRecorder {
   constructor(options: ReplayRecorderOptions) {
     this.#options = options;
     this.#seen = options.episodes;
+    forgetAfter(options);
   }
 
   /** Records if the schedule says so of an episode since the last call. */
@@ -115,6 +116,15 @@ export class ReplayRecorder {
     const { id: envId, kwargs } = env.unwrapped.spec!;
     const facts: Omit<Replay, 'frames'> = { envId, kwargs, episode, return: total };
     return `${JSON.stringify(facts).slice(0, -1)},"frames":[${frames.join(',')}]}`;
+  }
+}
+
+/** Removes what was recorded after the checkpoint that a run goes on from: it is recorded again. */
+function forgetAfter({ folder, episodes }: ReplayRecorderOptions): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const episode = /^episode-(\d+)\.json(\.tmp)?$/.exec(name)?.[1];
+    if (Number(episode) > episodes) rmSync(join(folder, name), { force: true });
   }
 }
 

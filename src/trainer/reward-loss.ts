@@ -25,7 +25,7 @@ export interface RewardLossOptions {
   /** Weight of the rewards' squared sum; 0 leaves it out. */
   readonly centerRewardsCoefficient: number;
   /** What is added to the head's output, for centering. */
-  readonly bias: number;
+  readonly bias: () => number;
 }
 
 /** What a batch of comparisons came to. */
@@ -66,13 +66,12 @@ export class RewardLoss {
   }
 
   /** Computes what the head reads of all texts. Everything before the head must be frozen. */
-  async prepare(rows: readonly Comparison[]): Promise<void> {
+  async prepare(rows: readonly Comparison[], signal?: AbortSignal): Promise<void> {
     const { maxPositions } = this.#model.config;
     this.#model.eval();
     const trunk = new RowModel((ids: Tensor, lengths: Tensor) => this.#model.lastHidden(ids, lengths));
     const texts = rows.flatMap(({ candidates }) => candidates);
-    const vectors = await trunk.over(texts, { batchSize: 16, maxPositions });
-    trunk.dispose();
+    const vectors = await trunk.over(texts, { batchSize: 16, maxPositions, signal }).finally(() => trunk.dispose());
     let next = 0;
     this.#features = new Map();
     for (const row of rows) {
@@ -110,7 +109,7 @@ export class RewardLoss {
     await bound.runAsync();
     const scores = bound.results.scores as Float32Array;
     const rewards = rows.map(({ candidates }, row) =>
-      scores.slice(row * numCandidates, row * numCandidates + candidates.length).map((score) => score + bias),
+      scores.slice(row * numCandidates, row * numCandidates + candidates.length).map((score) => score + bias()),
     );
     return { loss: (bound.results.loss as Float32Array)[0]!, rewards };
   }
@@ -143,7 +142,7 @@ export class RewardLoss {
     const scores = this.#model.score.forward(this.#lastHidden(read)).reshape([batchSize, numCandidates]);
     let losses = preferenceLoss(scores, best!, offsets!);
     if (centerRewardsCoefficient > 0) {
-      losses = losses.add(centeringLoss(scores.add(bias), offsets!).mul(centerRewardsCoefficient));
+      losses = losses.add(centeringLoss(scores.add(bias()), offsets!).mul(centerRewardsCoefficient));
     }
     return { loss: losses.mul(weights!).sum(), scores };
   }

@@ -1,6 +1,6 @@
 // How well rewards agree with preferences.
 
-import type { ExampleMetrics } from './example-run.ts';
+import type { ExampleMetrics } from './example-task.ts';
 import type { Comparison } from './reward-data.ts';
 
 /** Means over comparisons, gathered batch by batch. Names are TRL's. */

@@ -2,7 +2,7 @@
 
 import type { ModelConfig, Tokenizer } from '../lm/index.ts';
 import { checkPositiveInteger } from './environments.ts';
-import { type ExampleSettings, resolveExampleOptions, seedOf } from './example-settings.ts';
+import { type ExampleSettings, resolveExampleOptions } from './example-settings.ts';
 import type { TrainRewardOptions } from './reward.ts';
 
 /** Options as the run uses them. */
@@ -31,18 +31,13 @@ const DEFAULTS = {
 
 /** @throws RangeError or TypeError for settings that cannot be */
 export function resolveRewardOptions(
-  { dryRun = false, ...options }: TrainRewardOptions,
+  { dryRun = false, ...options }: TrainRewardOptions & { readonly seed: number },
   model: ModelConfig,
   tokenizer: Tokenizer,
 ): RewardSettings {
-  // A run that goes on keeps its seed.
-  const seed = seedOf(
-    options.seed ?? (options.resumeCheckpoint === undefined ? 42 : undefined),
-    options.resumeCheckpoint,
-  );
   const { patience = 3, threshold = 0.001, centerRewardsCoefficient = 0, normalizeSamples = 256 } = options;
   const steps = dryRun ? { epochs: undefined, maxSteps: 1 } : {};
-  const common = resolveExampleOptions({ ...options, ...steps }, DEFAULTS, model, tokenizer, seed);
+  const common = resolveExampleOptions({ ...options, ...steps }, DEFAULTS, model, tokenizer, options.seed);
   if (patience !== null) checkPositiveInteger('patience', patience);
   for (const [name, value] of Object.entries({ threshold, centerRewardsCoefficient })) {
     if (!(value >= 0)) throw new RangeError(`${name} is ${value}, but must be a number of 0 or more`);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { EqualScoresError, hasAdapters, mergeLora, type RewardModel } from '../lm/index.ts';
 import type { Judged } from '../plots/index.ts';
-import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
+import type { ExampleState } from './example-checkpoint.ts';
+import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
 import type { TrainRewardOptions } from './reward.ts';
 import type { Comparison, PreferenceSplit } from './reward-data.ts';
@@ -23,30 +24,31 @@ export class RewardTask implements ExampleTask<Comparison> {
   readonly lengths: readonly number[];
   readonly plan: ExampleTask<Comparison>['plan'];
   readonly config: object;
-  readonly extra: { readonly bias: number[] };
   readonly keepBest: boolean;
   readonly stopping: ExampleTask<Comparison>['stopping'];
   readonly dryRun: boolean;
-  /** Where the finished model was saved; null in a dry run. */
+  /** Where the finished model was saved; null in a dry run, and if it was not finished. */
   modelPath: string | null = null;
   readonly #reward: RewardModel;
   readonly #settings: RewardSettings;
   readonly #options: TrainRewardOptions;
   readonly #loss: RewardLoss;
+  /** Whether that is to be done before the first step. */
+  readonly #normalizes: boolean;
   #lowestLoss: number;
   /** Of the evaluation with that loss; undefined if it was not one of this run's. */
   #judged: readonly Judged[] | undefined;
 
   /**
    * @param reward with the layers frozen that are not trained
-   * @param lowestLoss of the evaluations before this run went on from a checkpoint; Infinity if there were none
+   * @param before where the run stood that goes on
    */
   constructor(
     reward: RewardModel,
     data: PreferenceSplit<Comparison>,
     settings: RewardSettings,
     options: TrainRewardOptions,
-    lowestLoss: number,
+    before: ExampleState | undefined,
   ) {
     const { batchSize, gradientAccumulation, patience, threshold, dryRun } = settings;
     const { train, test, together } = placeTexts(
@@ -63,14 +65,14 @@ export class RewardTask implements ExampleTask<Comparison> {
     this.lengths = settings.train === 'head' ? lengths.slice(-1) : lengths;
     this.plan = planOf(train, settings);
     this.config = { dataset: sourceName(options.datasetsPath), evalDataset: sourceName(options.evalDataset) };
-    this.extra = { bias: [reward.bias] };
     this.keepBest = test.length > 0;
     this.stopping = patience === null ? undefined : { patience, threshold };
     this.dryRun = dryRun;
     this.#reward = reward;
     this.#settings = settings;
     this.#options = options;
-    this.#lowestLoss = lowestLoss;
+    this.#normalizes = settings.normalizeBefore && before === undefined;
+    this.#lowestLoss = Math.min(...(before?.evaluations ?? []).map(({ loss }) => loss));
     this.#loss = new RewardLoss(reward.model, {
       batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
       numCandidates: Math.max(...rows.map(({ candidates }) => candidates.length)),
@@ -78,20 +80,27 @@ export class RewardTask implements ExampleTask<Comparison> {
       lengths: this.lengths,
       accumulate: gradientAccumulation > 1,
       centerRewardsCoefficient: settings.centerRewardsCoefficient,
-      bias: reward.bias,
+      bias: () => reward.bias,
     });
   }
 
-  /** To be called before anything else: what never changes in the run is computed once. */
-  async prepare(): Promise<void> {
-    if (this.#settings.train === 'head') await this.#loss.prepare([...this.rows, ...this.evalRows]);
+  get extra(): { readonly bias: number[] } {
+    return { bias: [this.#reward.bias] };
   }
 
-  async learn(rows: readonly Comparison[]): Promise<{ metrics: ExampleMetrics; tokens: number }> {
+  /** Normalises the rewards, and computes what a head alone reads. */
+  async prepare(signal?: AbortSignal): Promise<void> {
+    this.model.eval();
+    if (this.#normalizes) await this.#normalize(signal);
+    if (this.#settings.train === 'head') await this.#loss.prepare([...this.rows, ...this.evalRows], signal);
+  }
+
+  async learn(rows: readonly Comparison[], signal?: AbortSignal): Promise<{ metrics: ExampleMetrics; tokens: number }> {
     const metrics = new RewardMetrics();
     let loss = 0;
     let tokens = 0;
     for (const batch of microbatches(rows, this.#settings.batchSize)) {
+      signal?.throwIfAborted();
       const found = await this.#loss.learn(batch, 1 / rows.length);
       loss += found.loss;
       metrics.add(batch, found.rewards);
@@ -100,11 +109,12 @@ export class RewardTask implements ExampleTask<Comparison> {
     return { metrics: metrics.means(loss), tokens };
   }
 
-  async evaluate(rows: readonly Comparison[]): Promise<ExampleMetrics> {
+  async evaluate(rows: readonly Comparison[], signal?: AbortSignal): Promise<ExampleMetrics> {
     const metrics = new RewardMetrics();
     const judged: Judged[] = [];
     let loss = 0;
     for (const batch of microbatches(rows, this.#settings.batchSize)) {
+      signal?.throwIfAborted();
       const found = await this.#loss.score(batch, 1 / rows.length);
       loss += found.loss;
       metrics.add(batch, found.rewards);
@@ -122,15 +132,15 @@ export class RewardTask implements ExampleTask<Comparison> {
   }
 
   /** Adds adapters to the weights, unless they are to be kept, normalises the rewards, and saves the model. */
-  async finish(directory: string | null): Promise<object> {
+  async finish(directory: string | null, signal?: AbortSignal): Promise<object> {
     const { mergeAdapters, normalizeAfter } = this.#settings;
-    if (directory !== null && this.evalRows.length > 0) await this.#writeJudged(directory);
+    if (directory !== null && this.evalRows.length > 0) await this.#writeJudged(directory, signal);
     if (mergeAdapters && hasAdapters(this.model)) {
       mergeLora(this.model);
       this.#reward.dispose();
     }
     if (mergeAdapters) this.model.unfreeze();
-    if (normalizeAfter) await normalizeReward(this.#reward, this.rows, this.#settings, this.#options.warn);
+    if (normalizeAfter) await this.#normalize(signal);
     if (this.dryRun) return {};
     this.modelPath =
       this.#options.rewardModelPath ?? join(directory ?? 'models', directory === null ? 'reward' : 'model');
@@ -139,13 +149,24 @@ export class RewardTask implements ExampleTask<Comparison> {
   }
 
   /** What the model that the run ends with says of the rows kept back, before normalising: `gymformer plot` looks at its calibration. */
-  async #writeJudged(directory: string): Promise<void> {
+  async #writeJudged(directory: string, signal: AbortSignal | undefined): Promise<void> {
     // The best evaluation may have come before this run went on from a checkpoint.
     if (this.#judged === undefined) {
       this.#lowestLoss = Number.POSITIVE_INFINITY;
-      await this.evaluate(this.evalRows);
+      await this.evaluate(this.evalRows, signal);
     }
     writeFileSync(join(directory, 'calibration.json'), `${JSON.stringify({ comparisons: this.#judged })}\n`);
+  }
+
+  /** Gives rewards mean 0 and variance 1 on some texts of the dataset; where all score alike, they stay as they are, with a warning. */
+  async #normalize(signal: AbortSignal | undefined): Promise<void> {
+    const { warn = console.warn } = this.#options;
+    try {
+      await this.#reward.normalize(referenceSample(this.rows, this.#settings), { signal });
+    } catch (error) {
+      if (!(error instanceof EqualScoresError)) throw error;
+      warn(`rewards are not normalised: ${error.message}`);
+    }
   }
 
   async #save(folder: string): Promise<void> {
@@ -154,21 +175,6 @@ export class RewardTask implements ExampleTask<Comparison> {
 
   dispose(): void {
     this.#loss.dispose();
-  }
-}
-
-/** Gives rewards mean 0 and variance 1 on some texts of the dataset; where all score alike, they stay as they are, with a warning. */
-export async function normalizeReward(
-  reward: RewardModel,
-  rows: readonly Comparison[],
-  settings: RewardSettings,
-  warn: (message: string) => void = console.warn,
-): Promise<void> {
-  try {
-    await reward.normalize(referenceSample(rows, settings));
-  } catch (error) {
-    if (!(error instanceof EqualScoresError)) throw error;
-    warn(`rewards are not normalised: ${error.message}`);
   }
 }
 

@@ -11,12 +11,13 @@ import {
   Tokenizer,
 } from '../lm/index.ts';
 import { modelFolder } from '../lm/pretrained.ts';
-import { readExampleState } from './example-checkpoint.ts';
+import { type ExampleState, readExampleState } from './example-checkpoint.ts';
 import type { ExampleOptions, ExampleResult } from './example-options.ts';
 import { ExampleRun } from './example-run.ts';
+import { resumed } from './resume.ts';
 import { readPreferenceSplit, tokenizeComparisons } from './reward-data.ts';
 import { type RewardSettings, resolveRewardOptions } from './reward-settings.ts';
-import { normalizeReward, planOf, RewardTask } from './reward-task.ts';
+import { planOf, RewardTask } from './reward-task.ts';
 
 /** Options of {@link trainReward}. Names and defaults are those of the Python original where it has them. */
 export interface TrainRewardOptions extends ExampleOptions {
@@ -86,15 +87,17 @@ export interface TrainRewardOptions extends ExampleOptions {
   readonly seed?: number | undefined;
   /** Whether to read and check everything, take one step and evaluate, but write nothing. Default false. */
   readonly dryRun?: boolean | undefined;
-  /** A checkpoint to go on from; other options must be those of its run. The numbers are then those of a run without a break. */
+  /** A run's directory, or one of its checkpoints, to go on from, as `resume` of {@link trainSft}; other options must be those of the run. */
   readonly resumeCheckpoint?: string | undefined;
 }
 
+const DEFAULT_SEED = 42;
+
 /** What a run came to. */
 export interface RewardResult extends ExampleResult {
-  /** The model with the best evaluation, normalised. */
+  /** The model with the best evaluation, normalised, unless the signal ended the run. */
   readonly rewardModel: RewardModel;
-  /** Where it is saved; null in a dry run. */
+  /** Where it is saved; null in a dry run, and if the signal ended the run, which can go on. */
   readonly rewardModelPath: string | null;
   /** The best evaluation: `accuracy`, `meanReciprocalRank`, `loss` and more; null if there was none. */
   readonly bestEvaluation: ExampleResult['evaluations'][number] | null;
@@ -120,26 +123,26 @@ export interface RewardResult extends ExampleResult {
  */
 export async function trainReward(options: TrainRewardOptions): Promise<RewardResult> {
   const { datasetsPath, resumeCheckpoint, warn } = options;
+  const from = resumed({ ...options, resume: resumeCheckpoint });
   let reward = await openModel(options);
   const { model, tokenizer } = reward;
-  const settings = resolveRewardOptions(options, model.config, tokenizer);
+  const settings = resolveRewardOptions(
+    { ...options, seed: options.seed ?? from.seed ?? DEFAULT_SEED },
+    model.config,
+    tokenizer,
+  );
   const { maxLength, testSize, seed } = settings;
   const examples = await readPreferenceSplit({ ...options, dataset: datasetsPath, tokenizer, testSize, seed });
   const data = await tokenizeComparisons(examples, (input) => reward.encode(input), { maxLength, warn });
-  let resume: { path: string; state: ReturnType<typeof readExampleState> } | undefined;
-  if (resumeCheckpoint !== undefined) {
-    const state = readExampleState(resumeCheckpoint, 'reward', planOf(data.train, settings));
-    resume = { path: resumeCheckpoint, state };
+  let state: ExampleState | undefined;
+  if (from.checkpoint !== undefined) {
+    state = readExampleState(from.checkpoint, 'reward', planOf(data.train, settings));
     reward = new RewardModel(model, tokenizer, { bias: state.extra['bias']?.[0] });
-  } else if (settings.normalizeBefore) {
-    await normalizeReward(reward, data.train, settings, warn);
   }
   chooseTrained(reward, settings, options);
-  const lowestLoss = Math.min(...(resume?.state.evaluations ?? []).map(({ loss }) => loss));
-  const task = new RewardTask(reward, data, settings, options, lowestLoss);
-  const run = new ExampleRun(task, settings, { ...options, resume });
+  const task = new RewardTask(reward, data, settings, options, state);
+  const run = new ExampleRun(task, settings, { ...options, resumed: from, state });
   try {
-    await task.prepare();
     const result = await run.train();
     const losses = result.evaluations.map(({ loss }) => loss);
     const bestEvaluation = result.evaluations[losses.indexOf(Math.min(...losses))] ?? null;
@@ -151,7 +154,7 @@ export async function trainReward(options: TrainRewardOptions): Promise<RewardRe
 
 /** The model to train, with a head of one label. */
 async function openModel(options: TrainRewardOptions): Promise<RewardModel> {
-  const { modelName, model, tokenizer, seed = 42, mergeAdapters = true } = options;
+  const { modelName, model, tokenizer, seed = DEFAULT_SEED, mergeAdapters = true } = options;
   if (modelName !== undefined) {
     if (model !== undefined) throw new TypeError('give modelName or model, not both');
     const folder = await modelFolder(modelName);

@@ -123,7 +123,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     }
     this.#kept = new KeptCheckpoints(this.#savePath, keepCheckpoints, continues ? this.#before?.checkpoints : []);
     this.#kept.tidy();
-    this.#written = new RunLog({ directory, trackers, name, config: config(), warn });
+    const resumesAfter = continues ? this.steps : null;
+    this.#written = new RunLog({ directory, trackers, name, config: config(), resumesAfter, warn });
   }
 
   /** Begins to record episodes, if the run has a directory and the environment can be drawn. Comes after {@link open}. */

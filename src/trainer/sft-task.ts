@@ -2,7 +2,7 @@
 
 import { crc32 } from 'node:zlib';
 import { saveModel } from './training-files.ts';
-import { type ExampleMetrics, type ExampleTask, sourceName } from './example-run.ts';
+import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
 import type { TrainSftOptions } from './sft.ts';
 import { packedRows, separateRows, type SftRow, type TokenizedExample } from './sft-batches.ts';
@@ -44,17 +44,23 @@ export class SftTask implements ExampleTask<SftRow> {
     });
   }
 
-  async learn(rows: readonly SftRow[]): Promise<{ metrics: ExampleMetrics; tokens: number }> {
+  async learn(rows: readonly SftRow[], signal?: AbortSignal): Promise<{ metrics: ExampleMetrics; tokens: number }> {
     // The mean over all tokens of the step, however they are spread over its batches.
     const scale = 1 / sum(rows, ({ learned }) => learned);
     let loss = 0;
-    for (const batch of microbatches(rows, this.#batchSize)) loss += await this.#loss.learn(batch, scale);
+    for (const batch of microbatches(rows, this.#batchSize)) {
+      signal?.throwIfAborted();
+      loss += await this.#loss.learn(batch, scale);
+    }
     return { metrics: { loss }, tokens: sum(rows, ({ length }) => length) };
   }
 
-  async evaluate(rows: readonly SftRow[]): Promise<ExampleMetrics> {
+  async evaluate(rows: readonly SftRow[], signal?: AbortSignal): Promise<ExampleMetrics> {
     let total = 0;
-    for (const batch of microbatches(rows, this.#batchSize)) total += await this.#loss.score(batch);
+    for (const batch of microbatches(rows, this.#batchSize)) {
+      signal?.throwIfAborted();
+      total += await this.#loss.score(batch);
+    }
     return { loss: total / sum(rows, ({ learned }) => learned) };
   }
 

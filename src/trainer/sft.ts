@@ -2,6 +2,7 @@
 
 import { seedOf } from './example-settings.ts';
 import { fineTune, type FineTuneOptions, type FineTuneResult, stateOf } from './fine-tuning.ts';
+import { resumed } from './resume.ts';
 import { readSftData, type SftFormat } from './sft-data.ts';
 import { resolveSftOptions } from './sft-settings.ts';
 import { SftTask } from './sft-task.ts';
@@ -45,8 +46,9 @@ export type SftResult = FineTuneResult;
  * @throws RangeError or TypeError for options that cannot be
  */
 export async function trainSft(options: TrainSftOptions): Promise<SftResult> {
-  const settings = resolveSftOptions(options, seedOf(options.seed, options.resume));
+  const from = resumed(options);
+  const settings = resolveSftOptions(options, seedOf(options.seed, from));
   const data = await readSftData(options, settings);
   const task = new SftTask(options, settings, data);
-  return fineTune(task, settings, options, stateOf(options, 'sft', task.plan));
+  return fineTune(task, settings, options, from, stateOf(from, 'sft', task.plan));
 }

@@ -163,7 +163,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
 
   protected override async referenceLogProbs({ rows, sequences }: TokenRollout): Promise<Float32Array | undefined> {
     if (!this.#reference.exists) return undefined;
-    const said = await (await this.#reference.scorer()).of(sequences);
+    const said = await (await this.#reference.scorer()).of(sequences, { signal: this.signal });
     const logProbs = new Float32Array(rows);
     sequences.forEach(({ firstRow }, i) => logProbs.set(said[i]!, firstRow));
     return logProbs;

@@ -164,11 +164,6 @@ export function loadTrained(path: string, { module, optimizer }: Trained): State
   }
 }
 
-/** The seed of the run that a checkpoint is of. @throws CheckpointError if there is none */
-export function seedOfCheckpoint(path: string): number {
-  return checked(join(path, STATE), envelope, readJson(path, 'training')).seed;
-}
-
 function readJson(path: string, writer: string): unknown {
   const file = join(path, STATE);
   if (!existsSync(file)) {

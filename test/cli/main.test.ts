@@ -129,7 +129,7 @@ describe('train', () => {
     child.kill('SIGINT');
     const { code, stdout, stderr } = await finished;
     expect(code).toBe(130);
-    expect(stderr).toContain('Stopping after this update.');
+    expect(stderr).toContain('Stopping at this update.');
     expect(stdout).toContain('interrupted');
     expect(stdout).not.toContain('Evaluation:');
     const { checkpoint, stoppedBy } = JSON.parse(readFileSync(join(directory, 'summary.json'), 'utf8')) as Record<

@@ -127,7 +127,7 @@ describe.each(KINDS)('$kind', ({ kind, recipe, stages, models }) => {
     for (const stage of stages) {
       const { code, stdout, stderr } = await interrupted(words, join(broken, stage, 'metrics.jsonl'));
       expect([stage, code], stderr).toEqual([stage, 130]);
-      expect(stderr).toMatch(/Stopping after this (step|update)\./);
+      expect(stderr).toMatch(/Stopping at this (step|update)\./);
       expect(stdout).toContain(`npx gymformer train --resume ${broken}\n`);
       expect(JSON.parse(readFileSync(join(broken, 'summary.json'), 'utf8'))).toMatchObject({ stoppedBy: 'signal' });
       words = ['train', '--resume', broken];

@@ -105,7 +105,7 @@ describe.each(Object.keys(ARCHITECTURES))('%s', (architecture) => {
         lengths: [16],
         accumulate: false,
         centerRewardsCoefficient: 0.1,
-        bias: 0.5,
+        bias: () => 0.5,
       });
       const batch = await loss.learn(rows, 1 / 3);
       found.push({ ...batch, gradients: gradientsOf(model) });

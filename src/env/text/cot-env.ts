@@ -14,7 +14,7 @@ import { gradeAnswer, TAGS } from './rewards/answers.ts';
 import { withTimeout } from './rewards/combine.ts';
 import { needsNumbers, type RewardChoice, rewardOf } from './rewards/named-rewards.ts';
 import { guardReward, type RewardErrorPolicy } from './rewards/reward-function.ts';
-import { after, TextEnv, type TextPrompt, type TextScore } from './text-env.ts';
+import { after, TextEnv, type TextPrompt, type TextScore, type TextState } from './text-env.ts';
 import type { TextEpisode } from './text-episode.ts';
 import type { TextMessage, TextTokenizer } from './text-tokenizer.ts';
 import { tokenizerOf } from './tokenizer-folder.ts';
@@ -147,6 +147,14 @@ export class CoTEnv extends TextEnv<AskedProblem> {
       if (messages === undefined) return { prompt: text, completion: solution };
       return { messages: [...messages, { role: 'assistant', content: solution }] };
     });
+  }
+
+  override saveState(): TextState<AskedProblem> {
+    return this.savedText();
+  }
+
+  override loadState(state: TextState<AskedProblem>): void {
+    this.loadText(state);
   }
 
   protected override prompt(options: Readonly<Record<string, unknown>>): TextPrompt<AskedProblem> {

@@ -36,16 +36,20 @@ export interface PlayingPolicy {
   readonly trained: ReturnType<CausalLM['parameters']>;
 }
 
+/** How a rollout is rewarded. */
+export interface RewardingOptions {
+  /** Whether coefficients adapt to what was seen; not in evaluation. */
+  readonly adapt: boolean;
+  /** Nobody waits for the rewards any more: it may give up, and throw the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Rewards the finished episodes of a rollout. */
 export interface EpisodeRewarder {
   /** Tells it who plays, before any weight changes. @throws EnvError if it cannot judge that policy */
   connect(policy: PlayingPolicy): void;
-  /**
-   * The rewards of episodes, in their order.
-   *
-   * @param options.adapt whether coefficients adapt to what was seen; not in evaluation
-   */
-  reward(episodes: readonly PlayedEpisode[], options: { readonly adapt: boolean }): Promise<readonly RewardedEpisode[]>;
+  /** The rewards of episodes, in their order. */
+  reward(episodes: readonly PlayedEpisode[], options: RewardingOptions): Promise<readonly RewardedEpisode[]>;
   /** What changes as it rewards, for checkpoints: plain data. */
   state: unknown;
 }

@@ -1,7 +1,13 @@
 import './register.ts';
 
 export { CoTEnv, type CoTEnvOptions, type WorkedExample } from './cot-env.ts';
-export type { EpisodeRewarder, PlayedEpisode, PlayingPolicy, RewardedEpisode } from './episode-rewarder.ts';
+export type {
+  EpisodeRewarder,
+  PlayedEpisode,
+  PlayingPolicy,
+  RewardedEpisode,
+  RewardingOptions,
+} from './episode-rewarder.ts';
 export * from './generators/index.ts';
 export {
   type Problem,
@@ -16,6 +22,17 @@ export {
 export { DEFAULT_FEW_SHOT, DEFAULT_SYSTEM_MESSAGE, DEFAULT_TEMPLATE } from './prompt-format.ts';
 export * from './rewards/index.ts';
 export * from './rlhf/index.ts';
-export { TextEnv, type TextEnvOptions, type TextPrompt, type TextScore, type TokenSequence } from './text-env.ts';
-export type { FinishReason as TextFinishReason, TextEpisode } from './text-episode.ts';
+export {
+  TextEnv,
+  type TextEnvOptions,
+  type TextPrompt,
+  type TextScore,
+  type TextState,
+  type TokenSequence,
+} from './text-env.ts';
+export type {
+  FinishReason as TextFinishReason,
+  SavedEpisode as SavedTextEpisode,
+  TextEpisode,
+} from './text-episode.ts';
 export type { TextMessage, TextTokenizer } from './text-tokenizer.ts';

@@ -11,12 +11,13 @@ import {
   type ResetResult,
   type StepResult,
 } from '../env.ts';
+import type { GeneratorState } from '../../random/index.ts';
 import { EnvError, ResetNeeded } from '../errors.ts';
 import { Discrete, Sequence, type Space } from '../spaces/index.ts';
 import type { EpisodeRewarder } from './episode-rewarder.ts';
 import { RewardError } from './rewards/reward-function.ts';
 import { StopStrings } from './stop-strings.ts';
-import { type FinishReason, GrowingEpisode, type TextEpisode } from './text-episode.ts';
+import { type FinishReason, GrowingEpisode, type SavedEpisode, type TextEpisode } from './text-episode.ts';
 import { endTokensOf, type TextTokenizer } from './text-tokenizer.ts';
 
 /** The space of token sequences: `Sequence(Discrete(vocabSize))`, whose values are Int32Arrays of any length. */
@@ -50,6 +51,12 @@ export interface TextPrompt<Context> {
 export interface TextScore {
   readonly reward: number;
   readonly info: Info;
+}
+
+/** What {@link TextEnv.savedText} says. */
+export interface TextState<Context> {
+  readonly random: GeneratorState;
+  readonly episode: SavedEpisode<Context> | null;
 }
 
 /**
@@ -163,6 +170,24 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     return this.#episode;
   }
 
+  /**
+   * The random stream and the episode under way, or the one that ended last: `saveState` of a subclass whose contexts are plain data, and
+   * that remembers nothing else.
+   */
+  protected savedText(): TextState<Context> {
+    return { random: this.npRandom.state, episode: this.#episode?.saved() ?? null };
+  }
+
+  /** Goes on from what {@link savedText} said. */
+  protected loadText({ random, episode }: TextState<Context>): void {
+    this.npRandom.state = random;
+    this.#episode = undefined;
+    if (episode === null) return;
+    const { ids, promptLength, promptText, context } = episode;
+    this.#episode = this.#episodeOf({ prompt: ids.subarray(0, promptLength), promptText, context });
+    this.#episode.goOn(episode);
+  }
+
   override reset(options?: ResetOptions): MaybePromise<ResetResult<Int32Array>> {
     this.seedFrom(options);
     this.#episode = undefined;
@@ -231,14 +256,13 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     this.#checkTokens(ids, 'prompt');
     if (ids.length === 0) throw new EnvError(`${this}: the prompt has no tokens; a model needs at least one`);
     this.checkRoom(ids.length, isText ? start : this.tokenizer.decode(ids));
-    const episode = new GrowingEpisode(
-      this.tokenizer,
-      this.#endTokens,
-      { prompt: ids, promptText: isText ? start : undefined, context },
-      Math.min(this.maxGeneration, 512),
-    );
+    const episode = this.#episodeOf({ prompt: ids, promptText: isText ? start : undefined, context });
     this.#episode = episode;
     return [episode.observation(), { prompt: episode.prompt, ...info }];
+  }
+
+  #episodeOf(begin: ConstructorParameters<typeof GrowingEpisode<Context>>[2]): GrowingEpisode<Context> {
+    return new GrowingEpisode(this.tokenizer, this.#endTokens, begin, Math.min(this.maxGeneration, 512));
   }
 
   #isFull(episode: GrowingEpisode<Context>): boolean {

@@ -32,6 +32,19 @@ export interface TextEpisode<Context> {
   readonly finishReason: FinishReason | null;
 }
 
+/** An episode as plain data, if its context is that. */
+export interface SavedEpisode<Context> {
+  readonly context: Context;
+  readonly ids: Int32Array;
+  readonly promptLength: number;
+  readonly promptText: string | undefined;
+  readonly generatedTokens: number;
+  readonly turnStart: number;
+  readonly inserted: readonly (readonly [begin: number, end: number])[];
+  readonly finishReason: FinishReason | null;
+  readonly reward: number | null;
+}
+
 /** The episode as the environment writes it. */
 export class GrowingEpisode<Context> implements TextEpisode<Context> {
   readonly context: Context;
@@ -69,6 +82,25 @@ export class GrowingEpisode<Context> implements TextEpisode<Context> {
     this.turnStart = prompt.length;
     this.buffer = new Int32Array(prompt.length + room);
     this.buffer.set(prompt);
+  }
+
+  saved(): SavedEpisode<Context> {
+    const { context, promptLength, promptText, generatedTokens, turnStart, finishReason, reward } = this;
+    const inserted = this.#inserted.map(([begin, end]) => [begin, end] as const);
+    const ids = this.observation();
+    return { context, ids, promptLength, promptText, generatedTokens, turnStart, inserted, finishReason, reward };
+  }
+
+  /** Goes on from where {@link saved} was called, of an episode with the same prompt. */
+  goOn({ ids, generatedTokens, turnStart, inserted, finishReason, reward }: SavedEpisode<Context>): void {
+    if (ids.length > this.buffer.length) this.#grow(ids.length);
+    this.buffer.set(ids);
+    this.length = ids.length;
+    this.generatedTokens = generatedTokens;
+    this.turnStart = turnStart;
+    this.#inserted.push(...inserted.map(([begin, end]): [number, number] => [begin, end]));
+    this.finishReason = finishReason;
+    this.reward = reward;
   }
 
   append(token: number): void {

@@ -16,6 +16,7 @@ import {
   writeProblems,
 } from '../../../src/env/text/index.ts';
 import { chatmlTemplate } from '../../../src/lm/chat.ts';
+import { fromJson, toJson } from '../../../src/trainer/plain-data.ts';
 import { trainByteLevelTokenizer } from '../../../src/lm/tokenizer-training.ts';
 import { additionTokenizer, byteTokenizer } from './tokenizers.ts';
 
@@ -44,6 +45,18 @@ async function answered(completion: string, options: Partial<CoTEnvOptions> = {}
 describe('CoTEnv-v0', () => {
   it('keeps the contract', async () => {
     await checkEnv(make('CoTEnv-v0', plain).unwrapped);
+  });
+
+  it('goes on from a saved state, in the middle of an episode, as if nothing had been', async () => {
+    const [env, other] = [new CoTEnv({ ...plain, maxGeneration: 8 }), new CoTEnv({ ...plain, maxGeneration: 8 })];
+    await env.reset({ seed: 3 });
+    const ids = additionTokenizer.encode('12+345');
+    for (const id of ids.slice(0, 3)) await env.step(id);
+    other.loadState(fromJson(JSON.parse(JSON.stringify(toJson(env.saveState(), 'state')))) as never);
+    for (const each of [...ids, ...ids].slice(3, 8)) expect(await other.step(each)).toEqual(await env.step(each));
+    await expect(async () => other.step(0)).rejects.toThrow('the episode has ended (length)');
+    // The next problem is drawn from the same stream.
+    expect(await other.reset()).toEqual(await env.reset());
   });
 
   it('says what it needs', () => {

@@ -23,7 +23,10 @@ export interface RatedText extends RewardContext {
 
 /** What scores whole texts, prompt and completion together: a {@link RewardModel}, or anything of that form. */
 export interface TextScorer {
-  score(texts: readonly string[]): MaybePromise<ArrayLike<number>>;
+  score(
+    texts: readonly string[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): MaybePromise<ArrayLike<number>>;
 }
 
 /** A function that rates many completions at once. */
@@ -62,7 +65,8 @@ export interface BatchReward {
   readonly name: string;
   /** Reward models in memory that are asked. */
   readonly models: readonly RewardModel[];
-  rate(texts: readonly RatedText[]): Promise<Ratings>;
+  /** @param signal nobody waits for them any more: its reason is thrown */
+  rate(texts: readonly RatedText[], signal?: AbortSignal): Promise<Ratings>;
 }
 
 /**
@@ -87,8 +91,8 @@ export function batchReward(reward: TextReward, rules: BatchRewardRules = {}): B
   return {
     name: weighted.map(({ name, weight }) => `${weight} ${name}`).join(' + '),
     models: weighted.flatMap(({ models }) => models),
-    async rate(texts) {
-      const ratings = await Promise.all(weighted.map((part) => part.rate(texts)));
+    async rate(texts, signal) {
+      const ratings = await Promise.all(weighted.map((part) => part.rate(texts, signal)));
       const values = Float64Array.from(texts, (_, i) =>
         ratings.reduce((sum, rating, part) => sum + weighted[part]!.weight * rating.values[i]!, 0),
       );
@@ -101,7 +105,7 @@ export function batchReward(reward: TextReward, rules: BatchRewardRules = {}): B
 interface Source {
   readonly name: string;
   readonly model?: RewardModel | undefined;
-  rate(texts: readonly RatedText[]): MaybePromise<ArrayLike<number>>;
+  rate(texts: readonly RatedText[], signal?: AbortSignal): MaybePromise<ArrayLike<number>>;
 }
 
 function sourceOf(source: RewardSource, timeoutMs: number | undefined): Source {
@@ -112,9 +116,12 @@ function sourceOf(source: RewardSource, timeoutMs: number | undefined): Source {
     return timed(
       {
         name: source,
-        rate: async (texts) => {
+        rate: async (texts, signal) => {
           model ??= RewardModel.fromPretrained(source);
-          return (await model).score(texts.map(({ prompt, completion }) => prompt + completion));
+          return (await model).score(
+            texts.map(({ prompt, completion }) => prompt + completion),
+            { signal },
+          );
         },
       },
       timeoutMs,
@@ -125,7 +132,11 @@ function sourceOf(source: RewardSource, timeoutMs: number | undefined): Source {
     if ('score' in source && typeof source.score === 'function') {
       const name = source.constructor.name === 'Object' ? 'score' : source.constructor.name;
       // Text, not tokens: the scorer's tokenizer may be another than the policy's.
-      const rate: Source['rate'] = (texts) => source.score(texts.map(({ prompt, completion }) => prompt + completion));
+      const rate: Source['rate'] = (texts, signal) =>
+        source.score(
+          texts.map(({ prompt, completion }) => prompt + completion),
+          { signal },
+        );
       return timed({ name, rate, model: source instanceof RewardModel ? source : undefined }, timeoutMs);
     }
     if ('batch' in source && typeof source.batch === 'function') {
@@ -177,13 +188,13 @@ function timed(source: Source, milliseconds: number | undefined): Source {
   if (milliseconds === undefined) return source;
   return {
     ...source,
-    rate: async (texts) => {
+    rate: async (texts, signal) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error(`it took longer than ${milliseconds} ms`)), milliseconds);
       });
       try {
-        return await Promise.race([source.rate(texts), late]);
+        return await Promise.race([source.rate(texts, signal), late]);
       } finally {
         clearTimeout(timer);
       }
@@ -194,11 +205,12 @@ function timed(source: Source, milliseconds: number | undefined): Source {
 /** One finite number a text, or a {@link RewardError}; or the fallback. */
 function checked({ name, model, rate }: Source, { errors: policy = 'throw', retries = 0 }: RewardRules): BatchReward {
   let failures = 0;
-  const ask = async (texts: readonly RatedText[]): Promise<Float64Array> => {
+  const ask = async (texts: readonly RatedText[], signal?: AbortSignal): Promise<Float64Array> => {
     let values: ArrayLike<number>;
     try {
-      values = await rate(texts);
+      values = await rate(texts, signal);
     } catch (cause) {
+      signal?.throwIfAborted();
       if (cause instanceof RewardError) throw cause;
       throw failure(name, texts[0]!, cause instanceof Error ? cause.message : `it threw ${String(cause)}`, cause);
     }
@@ -213,12 +225,13 @@ function checked({ name, model, rate }: Source, { errors: policy = 'throw', retr
   return {
     name,
     models: model === undefined ? [] : [model],
-    async rate(texts) {
+    async rate(texts, signal) {
       if (texts.length === 0) return { values: new Float64Array(0), failed: false };
       for (let left = retries; ; left--) {
         try {
-          return { values: await ask(texts), failed: false };
+          return { values: await ask(texts, signal), failed: false };
         } catch (error) {
+          signal?.throwIfAborted();
           if (left > 0) continue;
           if (policy === 'throw') throw error;
           failures += 1;

@@ -3,7 +3,13 @@
 
 import type { MaybePromise } from '../../env.ts';
 import { EnvError } from '../../errors.ts';
-import type { EpisodeRewarder, PlayedEpisode, PlayingPolicy, RewardedEpisode } from '../episode-rewarder.ts';
+import type {
+  EpisodeRewarder,
+  PlayedEpisode,
+  PlayingPolicy,
+  RewardedEpisode,
+  RewardingOptions,
+} from '../episode-rewarder.ts';
 import type { FinishReason } from '../text-episode.ts';
 import { type KlController, type KlEstimator, klEstimators } from './kl.ts';
 import type { Reference } from './reference.ts';
@@ -72,11 +78,14 @@ export class RlhfRewarder implements EpisodeRewarder {
 
   async reward(
     episodes: readonly PlayedEpisode[],
-    { adapt }: { readonly adapt: boolean },
+    { adapt, signal }: RewardingOptions,
   ): Promise<readonly RewardedEpisode[]> {
     const [scores, referenceLogProbs] = await Promise.all([
-      this.scores(episodes.map(({ info }) => info as unknown as EndOfText)),
-      this.#referenceLogProbs(episodes),
+      this.scores(
+        episodes.map(({ info }) => info as unknown as EndOfText),
+        signal,
+      ),
+      this.#referenceLogProbs(episodes, signal),
     ]);
     const rewarded = episodes.map((episode, i) =>
       this.rewardOf(scores[i]!, ownTokens(episode), episode.logProbs, referenceLogProbs?.[i]),
@@ -94,7 +103,7 @@ export class RlhfRewarder implements EpisodeRewarder {
   }
 
   /** The scores of finished texts, by the info of their last steps. */
-  async scores(ends: readonly EndOfText[]): Promise<readonly TextScores[]> {
+  async scores(ends: readonly EndOfText[], signal?: AbortSignal): Promise<readonly TextScores[]> {
     const { reward, missingEosPenalty, truncationScore, rewardMayFail } = this.#options;
     const texts = ends.map(
       ({ prompt, completion, finishReason, generatedTokens }): RatedText => ({
@@ -107,7 +116,7 @@ export class RlhfRewarder implements EpisodeRewarder {
         truncated: finishReason === 'length',
       }),
     );
-    const { values: raw, failed } = await reward.rate(texts);
+    const { values: raw, failed } = await reward.rate(texts, signal);
     const more = rewardMayFail ? { rewardFailed: failed } : {};
     return ends.map(({ finishReason }, i) => {
       const rawReward = raw[i]!;
@@ -188,10 +197,15 @@ export class RlhfRewarder implements EpisodeRewarder {
     this.klController.state = { coef };
   }
 
-  #referenceLogProbs(episodes: readonly PlayedEpisode[]): MaybePromise<readonly Float32Array[] | undefined> {
+  #referenceLogProbs(
+    episodes: readonly PlayedEpisode[],
+    signal: AbortSignal | undefined,
+  ): MaybePromise<readonly Float32Array[] | undefined> {
     if (!this.reference.exists) return undefined;
     const scorer = this.reference.scorer();
-    return scorer instanceof Promise ? scorer.then((loaded) => loaded.of(episodes)) : scorer.of(episodes);
+    return scorer instanceof Promise
+      ? scorer.then((loaded) => loaded.of(episodes, { signal }))
+      : scorer.of(episodes, { signal });
   }
 }
 

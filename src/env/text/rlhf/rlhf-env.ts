@@ -6,7 +6,7 @@ import { withoutLabelPadding } from '../../../lm/datasets/preferences.ts';
 import { EnvError } from '../../errors.ts';
 import type { EpisodeRewarder } from '../episode-rewarder.ts';
 import type { RewardErrorPolicy } from '../rewards/reward-function.ts';
-import { after, TextEnv, type TextPrompt, type TextScore } from '../text-env.ts';
+import { after, TextEnv, type TextPrompt, type TextScore, type TextState } from '../text-env.ts';
 import type { TextEpisode } from '../text-episode.ts';
 import type { TextTokenizer } from '../text-tokenizer.ts';
 import { tokenizerOf } from '../tokenizer-folder.ts';
@@ -140,6 +140,15 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
   override deferRewards(): EpisodeRewarder {
     this.#deferred = true;
     return this.rewarder;
+  }
+
+  /** Null where steps are rewarded one by one: what the reference remembers of a text, and a weight that adapts, are not kept. */
+  override saveState(): TextState<AskedQuery> | null {
+    return this.#deferred ? this.savedText() : null;
+  }
+
+  override loadState(state: TextState<AskedQuery>): void {
+    this.loadText(state);
   }
 
   override reset(options?: ResetOptions): MaybePromise<ResetResult<Int32Array>> {
