@@ -29,6 +29,7 @@ const shared = {
   gradientAccumulation: positiveInteger.optional(),
   maxGradNorm: z.number({ error: orNone }).positive({ error: orNone }).nullable().optional(),
   onNonFinite: z.enum(['stop', 'skip'], { error: "'stop' or 'skip'" }).optional(),
+  memoryCheck: flag.optional(),
   evalInterval: positiveInteger.optional(),
   saveInterval: positiveInteger.optional(),
   keepCheckpoints: positiveInteger.nullable().optional(),

@@ -161,6 +161,7 @@ const rlFields = {
   maxTimesteps: positiveInteger.optional(),
   stopAtMeanReturn: number.optional(),
   maxKl: positive.optional(),
+  memoryCheck: flag.optional(),
   ...envTroubleOptions,
 } satisfies { readonly [K in Exclude<keyof TrainTextOptions, RlOfRun>]-?: z.ZodType<TrainTextOptions[K]> };
 

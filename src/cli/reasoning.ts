@@ -184,6 +184,7 @@ class ReasoningRun {
       signal: screen.signal,
       callbacks: {
         onCheckpoint: screen.callbacks.onCheckpoint,
+        onStart: screen.callbacks.onStart,
         onUpdateEnd: (progress, { accuracy }) => {
           if (accuracy !== undefined) accuracies.push(accuracy);
           screen.progress(

@@ -59,6 +59,8 @@ export const recipeSchema = z
       normalizeReward: flag.optional(),
       /** Stops as soon as the mean return of the latest 100 episodes reaches this. */
       stopAtMeanReturn: number.optional(),
+      /** Whether a run that needs more memory than is free is refused. Default true. */
+      memoryCheck: flag.optional(),
       /** What to do when the environment fails. */
       ...envTroubleOptions,
       evaluation: evaluationSchema.optional(),

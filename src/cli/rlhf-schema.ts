@@ -121,6 +121,7 @@ const rlSchema = z.strictObject(
     /** Episodes between checkpoints. Default 1024. */
     saveInterval: positiveInteger.optional(),
     maxKl: positive.optional(),
+    memoryCheck: flag.optional(),
   },
   { error: 'a mapping such as { algorithm: { name: ppo }, maxEpisodes: 10000 }' },
 );

@@ -223,6 +223,7 @@ class RlhfRun {
         ...place,
         callbacks: {
           onCheckpoint: this.#screen.callbacks.onCheckpoint,
+          onStart: this.#screen.callbacks.onStart,
           onEpisodeEnd: ({ info }) => {
             if (rule !== null) rules.push(rule.score(`${String(info['prompt'])}${String(info['completion'])}`));
           },

@@ -1,6 +1,7 @@
 // What a command that trains shows, and what Ctrl-C means meanwhile: text and a line of progress for people, or a JSON object a line for
 // programs, never both.
 
+import { memoryText, type RunStart } from '../trainer/index.ts';
 import { Interrupt } from './interrupt.ts';
 import { printable } from './printable.ts';
 import { type Progress, ProgressLine } from './progress-line.ts';
@@ -93,6 +94,7 @@ export class Screen {
   /** What trainers tell besides progress. */
   get callbacks() {
     return {
+      onStart: ({ memory }: RunStart): void => this.say(`Memory: ${memoryText(memory)}.`),
       onCheckpoint: (path: string): void => this.tell('checkpoint', { path }),
       onEvaluate: (_loss: number, _progress: unknown, evaluation: object): void => this.tell('evaluation', evaluation),
     };

@@ -117,6 +117,7 @@ async function trainOnEnv(
       trackers: trackersFor(recipe.tracking),
       warn: (message) => screen.warn(message),
       callbacks: {
+        onStart: screen.callbacks.onStart,
         onRolloutStart: () => {
           if (!begun) writeRecipe(runDirectory, { ...repeatable, seed });
           begun = true;

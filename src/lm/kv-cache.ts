@@ -24,6 +24,11 @@ export interface DecoderOptions {
   readonly batch: number;
   /** The most tokens a sequence may have; at most the model's `maxPositions`. */
   readonly maxLength: number;
+  /**
+   * Tokens that there is room for at first. Room doubles where a sequence needs more, up to `maxLength`, and nothing else changes by that.
+   * Default: `maxLength`.
+   */
+  readonly initialLength?: number | undefined;
   /** How many threads one operation may use. Default: all. */
   readonly threads?: number | undefined;
 }
@@ -168,9 +173,9 @@ export class KeyValueDecoder implements Decoder {
   /** Whether halves of the slots run side by side. */
   readonly #inHalves: boolean;
   /** A position more than a sequence may have: there a slot that is left as it is takes its meaningless token. */
-  readonly #length: number;
+  #length: number;
   /** Of each layer, keys and then values. */
-  readonly #caches: readonly Float32Array[];
+  #caches: readonly Float32Array[];
   readonly #stepLogits: Float32Array;
   readonly #extendLogits: Float32Array;
   readonly #programs = new Map<string, Program<PassResult>>();
@@ -178,7 +183,10 @@ export class KeyValueDecoder implements Decoder {
   #released = false;
 
   /** @throws RangeError if there are no slots, or `maxLength` is more than the model can read. */
-  constructor(model: Decodable, { batch, maxLength, threads = defaultThreads() }: DecoderOptions) {
+  constructor(
+    model: Decodable,
+    { batch, maxLength, initialLength = maxLength, threads = defaultThreads() }: DecoderOptions,
+  ) {
     const { config } = model;
     if (!Number.isInteger(batch) || batch < 1) throw new RangeError(`decoder: a batch of ${batch} has no slots`);
     if (!Number.isInteger(maxLength) || maxLength < 1 || maxLength > config.maxPositions) {
@@ -192,14 +200,33 @@ export class KeyValueDecoder implements Decoder {
     this.batch = batch;
     this.maxLength = maxLength;
     this.lengths = new Int32Array(batch);
-    this.#length = maxLength + 1;
-    const size = config.numKeyValueHeads * this.#length * cachedHeadSize(config.headDim);
-    this.#caches = Array.from(
-      { length: 2 * config.numLayers },
-      () => allocate('float32', batch * size) as Float32Array,
-    );
+    this.#length = Math.max(1, Math.min(initialLength, maxLength)) + 1;
+    this.#caches = this.#newCaches();
     this.#stepLogits = allocate('float32', batch * config.vocabSize) as Float32Array;
     this.#extendLogits = allocate('float32', config.vocabSize) as Float32Array;
+  }
+
+  #newCaches(): Float32Array[] {
+    const { numLayers, numKeyValueHeads, headDim } = this.#model.config;
+    const size = this.batch * numKeyValueHeads * this.#length * cachedHeadSize(headDim);
+    return Array.from({ length: 2 * numLayers }, () => allocate('float32', size) as Float32Array);
+  }
+
+  /** Makes room for sequences of `length` tokens. What the slots hold stays, to the last bit. */
+  #reserve(length: number): void {
+    const before = this.#length;
+    if (length < before) return;
+    this.#length = Math.min(this.maxLength, Math.max(length, 2 * (before - 1))) + 1;
+    this.#dispose();
+    const old = this.#caches;
+    this.#caches = this.#newCaches();
+    const width = cachedHeadSize(this.#model.config.headDim);
+    const [from, to] = [before * width, this.#length * width];
+    this.#caches.forEach((cache, i) => {
+      for (let head = 0; head * from < old[i]!.length; head++) {
+        cache.set(old[i]!.subarray(head * from, (head + 1) * from), head * to);
+      }
+    });
   }
 
   reset(slot: number): void {
@@ -224,6 +251,7 @@ export class KeyValueDecoder implements Decoder {
     for (let start = 0; start < tokens.length; ) {
       const past = this.lengths[slot]!;
       const chunk = chunkFor(tokens.length - start, this.maxLength - past);
+      this.#reserve(past + chunk);
       const count = Math.min(chunk, tokens.length - start);
       const pass = this.#slots(slot, 1, chunk, this.#extendLogits);
       for (let i = 0; i < chunk; i++) {
@@ -260,6 +288,7 @@ export class KeyValueDecoder implements Decoder {
       prompts.forEach((prompt, slot) => this.#stepLogits.set(this.extend(slot, prompt), slot * vocabSize));
       return this.#stepLogits;
     }
+    this.#reserve(chunk);
     this.#run(count, (start, some) => this.#prefillOf(start, some, chunk, prompts));
     prompts.forEach((prompt, slot) => {
       lengths[slot] = prompt.length;
@@ -276,6 +305,9 @@ export class KeyValueDecoder implements Decoder {
     const end = tokens.findLastIndex((token) => token >= 0) + 1;
     if (end === 0) return this.#stepLogits;
     const count = this.#countFor(end);
+    this.#reserve(
+      1 + this.lengths.reduce((most, length, slot) => (tokens[slot]! < 0 ? most : Math.max(most, length)), 0),
+    );
     this.#run(count, (start, some) => this.#stepOf(start, some, tokens));
     for (let slot = 0; slot < count; slot++) if (tokens[slot]! >= 0) lengths[slot]!++;
     return this.#stepLogits;
@@ -321,11 +353,16 @@ export class KeyValueDecoder implements Decoder {
   }
 
   release(): void {
+    this.#dispose();
+    this.#released = true;
+  }
+
+  /** Frees the programs, which are made anew when they are needed. */
+  #dispose(): void {
     for (const pass of this.#bound.values()) pass.release();
     for (const program of this.#programs.values()) program.dispose();
     this.#bound.clear();
     this.#programs.clear();
-    this.#released = true;
   }
 
   /** How many slots to take through a pass for the first `used`: the sizes are few, so that programs stay few. */

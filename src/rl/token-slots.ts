@@ -16,6 +16,16 @@ export interface TokenSlotsOptions {
   readonly numTokens?: number | undefined;
 }
 
+/** Tokens of a text that there is room for at first: contexts are often far longer than what is written. */
+const INITIAL_LENGTH = 256;
+
+/** Tokens that there is room for where a text has `length` of at most `maxLength`. */
+export function roomFor(length: number, maxLength: number): number {
+  let room = Math.min(INITIAL_LENGTH, maxLength);
+  while (room < length) room = Math.min(maxLength, 2 * room);
+  return room;
+}
+
 /** What has been written is of no account where there is no repetition penalty. */
 const NO_TOKENS: readonly number[] = [];
 
@@ -38,7 +48,7 @@ export class TokenSlots {
     this.#maxLength = maxLength;
     this.#vocabSize = model.config.vocabSize;
     this.#numTokens = numTokens ?? this.#vocabSize;
-    this.#decoder = model.decoder({ batch: count, maxLength, threads });
+    this.#decoder = model.decoder({ batch: count, maxLength, initialLength: INITIAL_LENGTH, threads });
     this.#held = new Int32Array(count * maxLength);
     this.#next = new Int32Array(count);
     this.#scores = new Float32Array(count * this.#vocabSize);

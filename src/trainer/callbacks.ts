@@ -2,9 +2,16 @@
 
 import type { MaybePromise } from '../env/index.ts';
 import type { ActionRows, PPOMetrics, Rollout, StepListener } from '../rl/index.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 
 /** What a callback may answer: nothing to go on; `false`, or `{ stop: why }`, to end the run, with a checkpoint saved. */
 export type CallbackAnswer = undefined | void | boolean | { readonly stop: string };
+
+/** What is known of a run before it begins. */
+export interface RunStart {
+  /** An estimate. */
+  readonly memory: MemoryBudget;
+}
 
 /** Where a run stands. */
 export interface TrainProgress {
@@ -51,6 +58,8 @@ export type StepEvent = Parameters<StepListener>[0];
  * tells, `E` what is told of an episode.
  */
 export interface RunCallbacks<R, M, E extends EpisodeEnd = EpisodeEnd> {
+  /** Before the first step. */
+  onStart?(start: RunStart): MaybePromise<CallbackAnswer>;
   /** Before experience is collected. */
   onRolloutStart?(progress: TrainProgress): MaybePromise<CallbackAnswer>;
   /** After it was. */

@@ -10,6 +10,7 @@ import { isCustom, nameOf } from './custom-algorithm.ts';
 import { makeSingleEnvironments } from './environments.ts';
 import { EpisodeRun, type EpisodeRunState } from './episode-run.ts';
 import { describeNetwork } from './networks.ts';
+import { type MemoryBudget, memoryBudget } from './memory-budget.ts';
 import { PPOAgent } from './ppo-agent.ts';
 import { resumed } from './resume.ts';
 import { randomSeed } from './run-options.ts';
@@ -29,6 +30,8 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
   readonly #agent: PPOAgent;
   readonly #seed: number;
   readonly #plan: Plan;
+  /** Of episodes nobody knows how long they are. */
+  protected override readonly memory: MemoryBudget;
   readonly #networks: CheckpointDetails['networks'];
 
   constructor(options: TrainCriticFreeOptions) {
@@ -79,6 +82,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
       const { actions, seeds, shuffling } = random as EpisodeRunState['random'];
       this.restore(from.checkpoint, { ...rest, judge: null, random: { actions, seeds, shuffling } });
     }
+    this.memory = memoryBudget({ parameters: policy.parameters() });
     this.open(() => this.#config());
     if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }

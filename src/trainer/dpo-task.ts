@@ -8,6 +8,7 @@ import { type CompletionFound, type DpoBatch, DpoLoss, type PairLogProbs } from 
 import { saveModel } from './training-files.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
+import type { PassShape } from './memory-budget.ts';
 import type { PreferenceSplit } from './reward-data.ts';
 import { placeTexts } from './shared-rows.ts';
 
@@ -18,6 +19,8 @@ export class DpoTask implements ExampleTask<CompletionPair> {
   readonly rows: readonly CompletionPair[];
   readonly evalRows: readonly CompletionPair[];
   readonly lengths: readonly number[];
+  readonly pass: PassShape;
+  readonly others: ExampleTask<CompletionPair>['others'];
   readonly plan: ExampleTask<CompletionPair>['plan'];
   readonly config: object;
   readonly #tokenizer: Tokenizer;
@@ -53,9 +56,12 @@ export class DpoTask implements ExampleTask<CompletionPair> {
     this.#settings = settings;
     this.#referenceModel = options.referenceModel ?? model;
     this.#logProbs = logProbs;
+    this.others = options.referenceModel === undefined ? [] : [options.referenceModel];
+    const batch = Math.min(batchSize, Math.max(train.length, test.length));
+    this.pass = { rows: together ? batch : 2 * batch, time: this.lengths.at(-1) ?? 0, scores: true };
     this.#loss = new DpoLoss(model, {
       ...settings,
-      batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
+      batchSize: batch,
       together,
       lengths: this.lengths,
       accumulate: gradientAccumulation > 1,

@@ -10,7 +10,7 @@ import { rlhfMetrics } from './rlhf-metrics.ts';
 import { fromJson, toJson } from './plain-data.ts';
 import type { Resumed } from './resume.ts';
 import { Run } from './run.ts';
-import type { RunOptions } from './run-options.ts';
+import { limitOf, type RunOptions } from './run-options.ts';
 import type { RunState } from './run-state.ts';
 import { snapshotOf } from './snapshot.ts';
 
@@ -54,6 +54,20 @@ export interface EpisodeRunParts<R extends EpisodeSteps> {
   readonly resumed: Resumed;
 }
 
+/** How many episodes a rollout has. @throws RangeError for numbers that cannot be */
+export function rolloutSize(
+  options: EpisodeRunOptions,
+  algorithm: { readonly name?: string | undefined },
+  numEnvs: number,
+) {
+  const { unit, count } = limitOf(options);
+  const most = unit === 'episodes' ? count : Number.POSITIVE_INFINITY;
+  const { updateInterval = Math.min(4 * numEnvs, most), groupSize = comparesGroups(algorithm) ? 8 : 1 } = options;
+  checkPositiveInteger('updateInterval', updateInterval);
+  checkPositiveInteger('groupSize', groupSize);
+  return { groupSize, episodesPerUpdate: groupSize * Math.ceil(updateInterval / groupSize) };
+}
+
 /** A run over whole episodes, set up by the constructor. */
 export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMetrics, EpisodeFacts> {
   protected readonly environments: SingleEnvironments;
@@ -75,14 +89,11 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
     super(options, { ...facts, name: environments.name, algorithm: nameOf(algorithm) });
     const { seed } = facts;
     const numEnvs = environments.envs.length;
-    const most = this.limit.unit === 'episodes' ? this.limit.count : Number.POSITIVE_INFINITY;
-    const { updateInterval = Math.min(4 * numEnvs, most), groupSize = comparesGroups(algorithm) ? 8 : 1 } = options;
-    checkPositiveInteger('updateInterval', updateInterval);
-    checkPositiveInteger('groupSize', groupSize);
+    const { groupSize, episodesPerUpdate } = rolloutSize(options, algorithm, numEnvs);
     this.environments = environments;
     this.policy = policy;
     this.groupSize = groupSize;
-    this.episodesPerUpdate = groupSize * Math.ceil(updateInterval / groupSize);
+    this.episodesPerUpdate = episodesPerUpdate;
     const streams = new SeedSequence(seed).spawn(3).map((sequence) => new Generator(sequence));
     const [actions, seeds, shuffling] = streams as [Generator, Generator, Generator];
     this.#streams = { actions, seeds, shuffling };

@@ -2,7 +2,7 @@
 
 import type { MaybePromise } from '../env/index.ts';
 import type { NonFinitePolicy } from '../rl/index.ts';
-import type { CallbackAnswer } from './callbacks.ts';
+import type { CallbackAnswer, RunStart } from './callbacks.ts';
 import type { MetricsRow, Tracker } from '../tracking/index.ts';
 
 /** Where a run stands. */
@@ -33,6 +33,8 @@ export interface ExampleEvaluation {
 
 /** What to call when. All are optional, and may return a promise; `false` or `{ stop: why }` ends the run, with a checkpoint. */
 export interface ExampleCallbacks {
+  /** Before the first step. */
+  onStart?(start: RunStart): MaybePromise<CallbackAnswer>;
   /** After every step. */
   onStep?(progress: ExampleProgress, metrics: MetricsRow): MaybePromise<CallbackAnswer>;
   /** After the model was evaluated. */
@@ -55,6 +57,8 @@ export interface ExampleOptions {
   readonly evalDataset?: string | readonly object[] | undefined;
   /** Steps between evaluations. Default: after each epoch. There is one at the end in any case. */
   readonly evalInterval?: number | undefined;
+  /** Whether a run that needs more memory than is free is refused before it begins. Default true. */
+  readonly memoryCheck?: boolean | undefined;
   /** Steps between checkpoints. Default: only one at the end. */
   readonly saveInterval?: number | undefined;
   /** Where checkpoints go, as `<kind>_step_<n>`. Default: `checkpoints/` of the run directory, or `models/` without one. */

@@ -26,6 +26,7 @@ import type { ExampleSettings } from './example-settings.ts';
 import type { ExampleTask } from './example-task.ts';
 import { KeptCheckpoints } from './kept-checkpoints.ts';
 import { planEpoch, type Sized } from './length-buckets.ts';
+import { activationBytes, checkBudget, type MemoryBudget, memoryBudget } from './memory-budget.ts';
 import type { Resumed } from './resume.ts';
 import { trainedParameters } from './training-files.ts';
 
@@ -86,6 +87,7 @@ export class ExampleRun<Row extends Sized> {
   /** Whether the last checkpoint has all that was learned and written down. */
   #isSaved = false;
   #stop: Stop | undefined;
+  readonly #memory: MemoryBudget;
   /** Steps that the optimizer has left out since the last that it took. */
   #skipped = 0;
 
@@ -100,6 +102,13 @@ export class ExampleRun<Row extends Sized> {
     this.#totalSteps = settings.maxSteps ?? settings.epochs! * this.#stepsPerEpoch;
     if (typeof keepCheckpoints === 'number') checkPositiveInteger('keepCheckpoints', keepCheckpoints);
 
+    // Before any of it is taken.
+    this.#memory = memoryBudget({
+      parameters: task.model.parameters(),
+      activations: activationBytes(task.model.config, task.pass),
+      others: task.others?.flatMap((model) => model.parameters()),
+    });
+    if (options.memoryCheck ?? true) checkBudget(this.#memory);
     const parameters = [...trainedParameters(task.model).values()];
     const groups = [
       { parameters: parameters.filter(({ shape }) => shape.length > 1), weightDecay },
@@ -138,6 +147,7 @@ export class ExampleRun<Row extends Sized> {
   async train(): Promise<ExampleResult> {
     this.#started = performance.now();
     try {
+      await this.#call('onStart', (callbacks) => callbacks.onStart?.({ memory: this.#memory }));
       await this.#unlessGivenUp(() => this.#learnAll());
       this.#stop ??= { by: this.#settings.maxSteps === undefined ? 'epochs' : 'maxSteps' };
       if (!this.#isSaved && this.#isPrepared) await this.#save();
@@ -429,6 +439,7 @@ export class ExampleRun<Row extends Sized> {
       savePath,
       keepCheckpoints,
       resume: resumed.checkpoint,
+      memory: this.#memory,
       ...notes,
     };
   }

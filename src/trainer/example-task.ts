@@ -3,6 +3,7 @@
 import type { PretrainedModel } from '../lm/index.ts';
 import type { ExampleKind, ExampleState } from './example-checkpoint.ts';
 import type { Sized } from './length-buckets.ts';
+import type { PassShape } from './memory-budget.ts';
 
 /** Numbers by name, the loss among them. */
 export type ExampleMetrics = { readonly loss: number } & Readonly<Record<string, number>>;
@@ -16,6 +17,10 @@ export interface ExampleTask<Row extends Sized> {
   readonly evalRows: readonly Row[];
   /** What rows are filled up to. */
   readonly lengths: readonly number[];
+  /** The largest pass that learns, for the estimate of memory. */
+  readonly pass: PassShape;
+  /** Models beside the one that learns. */
+  readonly others?: readonly PretrainedModel[] | undefined;
   /** What a run that goes on must agree with. */
   readonly plan: ExampleState['plan'];
   /** What config.json says besides the settings. */

@@ -2,6 +2,7 @@ export type {
   CallbackAnswer,
   EpisodeEnd,
   RunCallbacks,
+  RunStart,
   StepCallback,
   StepEvent,
   TrainCallbacks,
@@ -14,6 +15,7 @@ export {
   readCheckpoint,
   writeCheckpoint,
 } from './checkpoint.ts';
+export { type MemoryBudget, MemoryBudgetError, memoryText } from './memory-budget.ts';
 export { CheckpointError, type Rescue, TrainingDivergedError, TrainingFailedError } from './errors.ts';
 export { type DpoResult, trainDpo, type TrainDpoOptions } from './dpo.ts';
 export { type EvaluatePolicyOptions, evaluatePolicy, type EvaluationResult } from './evaluate-policy.ts';

@@ -8,6 +8,7 @@ import type { Judged } from '../plots/index.ts';
 import type { ExampleState } from './example-checkpoint.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
+import type { PassShape } from './memory-budget.ts';
 import type { TrainRewardOptions } from './reward.ts';
 import type { Comparison, PreferenceSplit } from './reward-data.ts';
 import { RewardLoss } from './reward-loss.ts';
@@ -22,6 +23,7 @@ export class RewardTask implements ExampleTask<Comparison> {
   readonly rows: readonly Comparison[];
   readonly evalRows: readonly Comparison[];
   readonly lengths: readonly number[];
+  readonly pass: PassShape;
   readonly plan: ExampleTask<Comparison>['plan'];
   readonly config: object;
   readonly keepBest: boolean;
@@ -73,9 +75,17 @@ export class RewardTask implements ExampleTask<Comparison> {
     this.#options = options;
     this.#normalizes = settings.normalizeBefore && before === undefined;
     this.#lowestLoss = Math.min(...(before?.evaluations ?? []).map(({ loss }) => loss));
+    const batch = Math.min(batchSize, Math.max(train.length, test.length));
+    const numCandidates = Math.max(...rows.map(({ candidates }) => candidates.length));
+    this.pass = {
+      rows: together ? batch : numCandidates * batch,
+      time: this.lengths.at(-1) ?? 0,
+      scores: false,
+      headOnly: settings.train === 'head',
+    };
     this.#loss = new RewardLoss(reward.model, {
-      batchSize: Math.min(batchSize, Math.max(train.length, test.length)),
-      numCandidates: Math.max(...rows.map(({ candidates }) => candidates.length)),
+      batchSize: batch,
+      numCandidates,
       together,
       lengths: this.lengths,
       accumulate: gradientAccumulation > 1,

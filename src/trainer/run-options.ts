@@ -37,6 +37,8 @@ export interface RunOptions extends EnvTroubleOptions {
   readonly stopAtMeanReturn?: number | undefined;
   /** Ends the run, with a checkpoint, as soon as can be: a rollout or update under way is given up, and made again by a run that goes on. */
   readonly signal?: AbortSignal | undefined;
+  /** Whether a run that needs more memory than is free is refused before it begins. Default true. */
+  readonly memoryCheck?: boolean | undefined;
   /** Where config, metrics, checkpoints and summary go; null for nowhere. Default `runs/<env>-<date>-<seed>`. */
   readonly runDirectory?: string | null | undefined;
   /** Told of what is written down, such as a `TensorBoardTracker`; each serves one run. None of them can stop the run. */

@@ -22,6 +22,7 @@ import { EpisodeLog, WINDOW } from './episode-log.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
 import { KeptCheckpoints } from './kept-checkpoints.ts';
 import { memoryUsed } from './memory-used.ts';
+import { checkBudget, type MemoryBudget } from './memory-budget.ts';
 import type { PPOAgent } from './ppo-agent.ts';
 import { type ReplayRecorder, replayRecorder } from './replay-recorder.ts';
 import {
@@ -107,9 +108,12 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   /** Keeps weights and moments too, and returns what puts them back; undefined if they are too large for that. */
   protected abstract snapshot(): (() => void) | undefined;
   abstract close(): Promise<void>;
+  /** What it takes; see {@link memoryBudget}. */
+  protected abstract readonly memory: MemoryBudget;
 
   /** Creates the run's directory. The last thing that a constructor does, when nothing can be wrong any more. */
   protected open(config: () => object): void {
+    if (this.#options.memoryCheck ?? true) checkBudget(this.memory);
     this.#mark();
     const { savePath, keepCheckpoints, trackers, warn } = this.#options;
     const { name, resumed, seed } = this.#facts;
@@ -188,6 +192,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       this.#mark();
       this.#rows = this.written.directory?.rowEnds() ?? {};
       if (this.#before !== undefined) this.#checkLimits();
+      await this.#call('onStart', (callbacks) => callbacks.onStart?.({ memory: this.memory }));
       while (this.#stop === undefined) await this.#iterate();
       if (this.#savedAt !== this.updates) await this.#save();
       await this.#replays?.record(this.log.count);
@@ -401,7 +406,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   /** What config.json says of every run. */
   protected get settings(): object {
-    return settingsOf(this.#options, { ...this.#facts, saveInterval: this.#saveInterval });
+    const facts = { ...this.#facts, saveInterval: this.#saveInterval };
+    return { ...settingsOf(this.#options, facts), memory: this.memory };
   }
 
   /** Ends the run, with a checkpoint of what holds now. */

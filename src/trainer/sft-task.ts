@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import { saveModel } from './training-files.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
+import type { PassShape } from './memory-budget.ts';
 import type { TrainSftOptions } from './sft.ts';
 import { packedRows, separateRows, type SftRow, type TokenizedExample } from './sft-batches.ts';
 import type { SftData } from './sft-data.ts';
@@ -17,6 +18,7 @@ export class SftTask implements ExampleTask<SftRow> {
   readonly rows: readonly SftRow[];
   readonly evalRows: readonly SftRow[];
   readonly lengths: readonly number[];
+  readonly pass: PassShape;
   readonly plan: ExampleTask<SftRow>['plan'];
   readonly config: object;
   readonly #tokenizer: TrainSftOptions['tokenizer'];
@@ -36,8 +38,10 @@ export class SftTask implements ExampleTask<SftRow> {
     this.config = { dataset: sourceName(dataset), evalDataset: sourceName(evalDataset), format };
     this.#tokenizer = tokenizer;
     this.#batchSize = batchSize;
+    const batch = Math.min(batchSize, Math.max(this.rows.length, this.evalRows.length));
+    this.pass = { rows: batch, time: this.lengths.at(-1) ?? 0, scores: true };
     this.#loss = new SftLoss(model, {
-      batchSize: Math.min(batchSize, Math.max(this.rows.length, this.evalRows.length)),
+      batchSize: batch,
       lengths: this.lengths,
       packing,
       accumulate: gradientAccumulation > 1,

@@ -28,6 +28,7 @@ import {
 } from './environments.ts';
 import { customLearner, isCustom, nameOf, type StatefulLearner } from './custom-algorithm.ts';
 import { describeNetwork } from './networks.ts';
+import { type MemoryBudget, memoryBudget } from './memory-budget.ts';
 import { PPOAgent } from './ppo-agent.ts';
 import { fromJson, toJson } from './plain-data.ts';
 import { resumed } from './resume.ts';
@@ -53,6 +54,8 @@ export class TrainingRun extends Run<Rollout, object> {
   readonly #seed: number;
   readonly #streams: { readonly actions: Generator; readonly shuffling: Generator };
   readonly #plan: Plan;
+  /** What is kept of a rollout stands for activations. */
+  protected override readonly memory: MemoryBudget;
   /** Steps of environments that had failed before this rollout; undefined where failures end the run. */
   #failuresBefore: number | undefined;
   /** What holds between two updates. */
@@ -126,6 +129,9 @@ export class TrainingRun extends Run<Rollout, object> {
       normalizeReward: options.normalizeReward ?? false,
     };
     if (from.checkpoint !== undefined) this.#restore(from.checkpoint);
+    const rows = numEnvs * config.rolloutSteps;
+    const rollout = 4 * rows * (policy.observationSize + policy.head.actionSize + 8);
+    this.memory = memoryBudget({ parameters: policy.parameters(), activations: rollout });
     this.open(() => this.#configuration());
     if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }

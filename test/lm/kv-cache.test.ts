@@ -164,6 +164,30 @@ describe('a decoder', () => {
   });
 });
 
+describe('room that grows', () => {
+  it.each(Object.keys(configs))('changes no bit of the scores: %s', (name) => {
+    const model = models[name]!;
+    const full = model.decoder({ batch: 3, maxLength: MAX });
+    const growing = model.decoder({ batch: 3, maxLength: MAX, initialLength: 4 });
+    for (const decoder of [full, growing]) decoder.prefill([text(2, 1), text(3, 2)]);
+    for (let step = 0; step < 9; step++) {
+      const tokens = Int32Array.from(text(3, 10 + step), (token, slot) => (slot + step === 5 ? -1 : token));
+      const [expected, found] = [full.step(tokens).slice(), growing.step(tokens)];
+      tokens.forEach((token, slot) => {
+        const part = [slot * VOCABULARY, (slot + 1) * VOCABULARY] as const;
+        if (token >= 0) expect(found.subarray(...part)).toEqual(expected.subarray(...part));
+      });
+    }
+    expect(growing.extend(1, text(20, 3))).toEqual(full.extend(1, text(20, 3)));
+    for (const decoder of [full, growing]) decoder.copy(1, 0);
+    expect(growing.extend(0, text(9, 4))).toEqual(full.extend(0, text(9, 4)));
+    expect([...growing.lengths]).toEqual([...full.lengths]);
+    expect(() => growing.extend(0, text(MAX, 5))).toThrow('its limit is 44');
+    full.release();
+    growing.release();
+  });
+});
+
 describe('many slots of a small model, half of which run on a second thread', () => {
   it('score as they do one by one', () => {
     const model = models['gpt2, heads of 32']!;

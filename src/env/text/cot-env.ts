@@ -157,6 +157,12 @@ export class CoTEnv extends TextEnv<AskedProblem> {
     this.loadText(state);
   }
 
+  protected override longestPrompt(): number {
+    const longest = this.problems.reduce((a, b) => (b.question.length > a.question.length ? b : a), this.problems[0]!);
+    const { text, addSpecialTokens } = this.#format(longest.question);
+    return this.tokenizer.encode(text, { addSpecialTokens }).length;
+  }
+
   protected override prompt(options: Readonly<Record<string, unknown>>): TextPrompt<AskedProblem> {
     const problem = this.#ask(options);
     const { text, addSpecialTokens } = this.#format(problem.question);

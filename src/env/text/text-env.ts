@@ -125,6 +125,17 @@ export abstract class TextEnv<Context = unknown> extends Env<Int32Array, number>
     this.#maxGeneration = Math.min(this.#maxGeneration, tokens);
   }
 
+  /** The most tokens that a text may have, prompt and all. */
+  get longestText(): number {
+    const prompt = this.longestPrompt();
+    return Math.min(this.#contextLength, prompt === undefined ? Infinity : prompt + this.maxGeneration);
+  }
+
+  /** About how many tokens the longest prompt has, for estimates of memory; undefined if nobody knows. Default undefined. */
+  protected longestPrompt(): number | undefined {
+    return undefined;
+  }
+
   /**
    * Begins an episode. Random choices come from `this.npRandom`.
    *

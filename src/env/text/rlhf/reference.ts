@@ -50,6 +50,16 @@ export class Reference {
     return this.#choice !== null;
   }
 
+  /** The model that it is, if it is there already, and not the policy's own. */
+  get model(): CausalLM | undefined {
+    return typeof this.#choice === 'object' && this.#choice !== null ? this.#choice : undefined;
+  }
+
+  /** Whether it will copy this policy's model. */
+  copies(model: CausalLM): boolean {
+    return this.#choice === 'initial' && !hasAdapters(model);
+  }
+
   /** Tells it the policy, before any weight of that changes. @throws EnvError if the two cannot be compared */
   connect(policy: PlayingPolicy): void {
     const choice = this.#choice;

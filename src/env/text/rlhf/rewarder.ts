@@ -1,6 +1,7 @@
 // What a text is worth to a policy that learns from human preferences: its score, at its end, and the cost of each token's divergence
 // from a reference. Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences", arXiv 1909.08593.
 
+import type { RewardModel } from '../../../lm/reward-model.ts';
 import type { MaybePromise } from '../../env.ts';
 import { EnvError } from '../../errors.ts';
 import type {
@@ -61,6 +62,11 @@ export class RlhfRewarder implements EpisodeRewarder {
     this.klController = options.klController;
     this.maxGeneration = options.maxGeneration;
     this.reference = options.reference;
+  }
+
+  /** Reward models in memory that it asks. */
+  get rewardModels(): readonly RewardModel[] {
+    return this.#options.reward.models;
   }
 
   connect(policy: PlayingPolicy): void {

@@ -194,6 +194,12 @@ export class RLHFEnv extends TextEnv<AskedQuery> {
     });
   }
 
+  protected override longestPrompt(): number | undefined {
+    if (this.#queries instanceof Promise) return undefined;
+    const longest = this.#queries.reduce((a, b) => (b.length > a.length ? b : a));
+    return typeof longest === 'string' ? this.tokenizer.encode(longest).length : longest.length;
+  }
+
   protected override prompt(options: Readonly<Record<string, unknown>>): MaybePromise<TextPrompt<AskedQuery>> {
     return after(this.#queries, (queries) => {
       const index = this.exampleIndex(queries.length, options);

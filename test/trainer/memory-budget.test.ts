@@ -1,0 +1,140 @@
+// The estimate of memory: its formulas by hand, what it is told to, and runs that are refused before they begin.
+
+import { existsSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { applyLora } from '../../src/lm/index.ts';
+import { MemoryBudgetError, memoryText, type RunStart, trainAgent } from '../../src/trainer/index.ts';
+import {
+  activationBytes,
+  availableMemory,
+  cacheBytes,
+  checkBudget,
+  memoryBudget,
+} from '../../src/trainer/memory-budget.ts';
+import { tinyGpt, tinyLlama, tinySft } from './sft-models.ts';
+import { temporaryDirectory, tinyRun } from './tiny-run.ts';
+import { tinyActor, tinyText, tokenizer } from './tiny-text.ts';
+
+const root = temporaryDirectory();
+let folders = 0;
+const fresh = (): string => join(root, String(folders++));
+const weightsOf = (model: ReturnType<typeof tinyGpt>): number =>
+  4 * model.parameters().reduce((sum, { size }) => sum + size, 0);
+
+describe('the parts', () => {
+  test('weights, gradients, and two moments of what is trained', () => {
+    const model = tinyGpt();
+    const bytes = weightsOf(model);
+    const all = memoryBudget({ parameters: model.parameters() }, 1e12);
+    expect(all).toMatchObject({
+      weights: bytes,
+      gradients: bytes,
+      moments: 2 * bytes,
+      activations: 0,
+      available: 1e12,
+    });
+    const { total, available: _free, ...parts } = all;
+    expect(total).toBe(Object.values(parts).reduce((sum, part) => sum + part, 0));
+    applyLora(model, { r: 2 });
+    const adapters = model.parameters().reduce((sum, { size, frozen }) => sum + (frozen ? 0 : 4 * size), 0);
+    expect(adapters).toBeLessThan(bytes / 4);
+    expect(memoryBudget({ parameters: model.parameters() })).toMatchObject({
+      gradients: adapters,
+      weights: bytes + adapters,
+    });
+  });
+
+  test('other models, of which shared weights count once', () => {
+    const model = tinyGpt();
+    const other = tinyLlama();
+    const others = [...other.parameters(), ...model.parameters()];
+    expect(memoryBudget({ parameters: model.parameters(), others, toLoad: 7 }).others).toBe(weightsOf(other) + 7);
+  });
+
+  test('activations and cache, by hand', () => {
+    // 2 layers of width 32 with 2 heads of 16: 4 * 32 + 2 * 128 + 96 + 32, and 2 * 10 weights of attention; 258 scores.
+    const { config } = tinyGpt();
+    const layer = 512 + 20;
+    expect(activationBytes(config, { rows: 3, time: 10, scores: true })).toBe(4 * 30 * (4 * layer + 3 * 258));
+    expect(activationBytes(config, { rows: 3, time: 10, scores: false })).toBe(4 * 30 * 4 * layer);
+    expect(activationBytes(config, { rows: 3, time: 10, scores: false, headOnly: true })).toBe(4 * 30 * 2 * layer);
+    // Keys and values of 2 layers and 2 heads of 16, with a place more than there are tokens.
+    expect(cacheBytes(config, 5, 63)).toBe(4 * 2 * 2 * 5 * 2 * 64 * 16);
+  });
+
+  test('what is free is not more than the machine has', () => {
+    expect(availableMemory()).toBeGreaterThan(0);
+    expect(availableMemory()).toBeLessThanOrEqual(Number(/\d+/.exec(readFileSync('/proc/meminfo', 'utf8'))![0]) * 1024);
+  });
+});
+
+describe('a run that needs more than is free', () => {
+  const parts = { parameters: tinyGpt().parameters() };
+
+  test.each([
+    [{ activations: 8e9 }, /about [\d.]+ GB: .*activations 8.0 GB.*; 1.0 GB free.*too little.*gradientAccumulation/],
+    [{ cache: 8e9 }, /KV cache 8.0 GB.*numEnvs/],
+  ])('is told what to do: %o', (more, message) => {
+    expect(() => checkBudget(memoryBudget({ ...parts, ...more }, 1e9))).toThrow(message);
+    expect(() => checkBudget(memoryBudget({ ...parts, ...more }, 9e9))).not.toThrow();
+  });
+
+  test('is refused by every trainer, with nothing written; unless it is told to go on', async () => {
+    const runDirectory = fresh();
+    const little = vi.spyOn(os, 'freemem').mockReturnValue(1000);
+    await expect(tinySft(fresh(), { runDirectory })).rejects.toThrow(MemoryBudgetError);
+    await expect(tinyText(fresh(), { runDirectory })).rejects.toThrow(/1.0 KB free|less than 1 MB free/);
+    await expect(tinyRun(fresh(), { runDirectory })).rejects.toThrow(MemoryBudgetError);
+    expect(existsSync(runDirectory)).toBe(false);
+    const callbacks = { onRolloutStart: () => false };
+    const forced = await tinyRun(fresh(), { memoryCheck: false, callbacks });
+    expect(forced).toMatchObject({ stoppedBy: 'callback', updates: 0 });
+    little.mockRestore();
+    // No machine has this much.
+    const ppoConfig = { rolloutSteps: 1e12 };
+    await expect(tinyRun(fresh(), { ppoConfig })).rejects.toThrow(MemoryBudgetError);
+  });
+});
+
+describe('told', () => {
+  test('to onStart and config.json, by every trainer', async () => {
+    const starts: RunStart[] = [];
+    const callbacks = { onStart: (start: RunStart) => (starts.push(start), false) };
+    const runDirectory = [fresh(), fresh(), fresh()];
+    await tinySft(fresh(), { runDirectory: runDirectory[0], callbacks });
+    await tinyText(fresh(), { runDirectory: runDirectory[1], callbacks, savePath: undefined });
+    await tinyRun(fresh(), { runDirectory: runDirectory[2], callbacks });
+    expect(starts).toHaveLength(3);
+    starts.forEach(({ memory }, i) => {
+      const config = JSON.parse(readFileSync(join(runDirectory[i]!, 'config.json'), 'utf8')) as { memory: unknown };
+      expect(config.memory).toEqual(memory);
+      expect(memory.total).toBeGreaterThan(memory.weights + memory.gradients + memory.moments);
+      expect(memoryText(memory)).toMatch(/^about [\d.]+ [MG]B: .*; [\d.]+ [MG]B free$/);
+    });
+    // Four slots with room for the whole context, which is short, and 2 layers of 2 heads of 16.
+    expect(starts[1]!.memory.cache).toBe(4 * 2 * 2 * 4 * 2 * (32 + 1) * 16);
+  });
+
+  test('of RLHFEnv: its reference, which is a copy or the policy without adapters, and its reward model', async () => {
+    const budgetOf = async (actor: ReturnType<typeof tinyActor>): Promise<number> => {
+      let others = Number.NaN;
+      await trainAgent({
+        envName: 'RLHFEnv-v0',
+        envOptions: { tokenizer, dataset: ['1+1='], reward: (text: string) => text.length },
+        actor,
+        algorithm: { name: 'rloo' },
+        runDirectory: null,
+        savePath: fresh(),
+        callbacks: { onStart: ({ memory }) => ((others = memory.others), false) },
+      });
+      return others;
+    };
+    const actor = tinyActor();
+    const bytes = weightsOf(actor.model);
+    expect(await budgetOf(actor)).toBe(bytes);
+    applyLora(actor.model);
+    expect(await budgetOf(actor)).toBe(0);
+  });
+});
