@@ -261,7 +261,7 @@ def check_mlflow(uri, run, run_id):
 
 
 def check_mlflow_resumed(uri, run, run_id):
-    """Each step once. What the clock says is of the process that came first: the server has it already."""
+    """Each step once. What depends on clock and memory is of the process that came first: the server has it already."""
     import mlflow
 
     client = mlflow.MlflowClient(uri)
@@ -271,7 +271,7 @@ def check_mlflow_resumed(uri, run, run_id):
     for tag in {tag for row in metrics for tag in metrics_of(row)}:
         have = [(m.step, m.value) for m in client.get_metric_history(run_id, tag)]
         want = [(row["globalStep"], metrics_of(row)[tag]) for row in metrics if tag in metrics_of(row)]
-        if "econd" in tag:
+        if "econd" in tag or tag == "charts/memory":
             have, want = [[step for step, _ in values] for values in (have, want)]
         assert have == want, tag
 
