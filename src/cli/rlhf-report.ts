@@ -137,7 +137,7 @@ export function whereAndNext({ runDirectory, seconds, contestants, temperature }
   return [
     `\nIn ${duration(seconds)}, all of it. Run directory: ${runDirectory}`,
     `Models:          ${folder}: ${names.join(', ')}`,
-    `The curve:       ${join(runDirectory, 'curve.svg')}`,
+    `The curve:       ${join(runDirectory, 'media', 'curve.svg')}`,
     `Let it write:    ${ourCommand()} generate ${join(folder, 'ppo')} --prompt '${prompt.replaceAll("'", String.raw`'\''`)}'${tempered}`,
   ].join('\n');
 }

@@ -7,7 +7,7 @@ import type { Query } from '../env/text/index.ts';
 import { applyLora, type CausalLM, hasAdapters, mergeLora, RewardModel } from '../lm/index.ts';
 import { copyCausalLM } from '../lm/models/architectures.ts';
 import { LMActorNetwork, LMCriticNetwork } from '../rl/index.ts';
-import { drawFigure, scoreAgainstKl } from '../plots/index.ts';
+import { drawFigure, scoreAgainstKl, writeMedia } from '../plots/index.ts';
 import { readRun } from '../tracking/index.ts';
 import {
   type ExampleProgress,
@@ -320,7 +320,7 @@ class RlhfRun {
         : ['Descriptiveness against divergence', 'score by the rule'];
     const paths = [{ label: `training by ${contestants.at(-1)!.name}`, points: path }];
     const figure = scoreAgainstKl({ title, scoreLabel, paths, models });
-    writeFileSync(run.file('curve.svg'), await drawFigure(figure!));
+    await writeMedia(run.path, async () => [{ name: 'curve', svg: await drawFigure(figure!) }]);
     const rows = contestants[0]!.texts.map((_, i) =>
       JSON.stringify(Object.fromEntries(contestants.map(({ name, texts }) => [name, texts[i]]))),
     );

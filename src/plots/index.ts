@@ -1,7 +1,7 @@
 export { type Calibration, calibration, type CalibrationBin, calibrationFigure, type Judged } from './calibration.ts';
 export { type BandKind } from './curves.ts';
 export { drawFigure, type Figure, type LegendEntry, type PlotModule } from './figure.ts';
-export { drawMedia } from './media.ts';
+export { drawMedia, writeMedia } from './media.ts';
 export {
   type DrawnRuns,
   drawRuns,

@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { drawRuns } from './pictures.ts';
+import { drawRuns, type Picture } from './pictures.ts';
 import { MissingCanvasError, svgToPng } from './png.ts';
 
 /** That PNGs cannot be made is told once, not by every run. */
@@ -14,8 +14,17 @@ let toldOfPng = false;
  * @param warn receives what could not be drawn. Default `console.warn`
  */
 export async function drawMedia(runDirectory: string, warn: (message: string) => void = console.warn): Promise<void> {
+  await writeMedia(runDirectory, async () => (await drawRuns([runDirectory])).pictures, warn);
+}
+
+/** Writes pictures into a run's `media/`, as {@link drawMedia} does. */
+export async function writeMedia(
+  runDirectory: string,
+  draw: () => Promise<readonly Picture[]>,
+  warn: (message: string) => void = console.warn,
+): Promise<void> {
   try {
-    const { pictures } = await drawRuns([runDirectory]);
+    const pictures = await draw();
     const folder = join(runDirectory, 'media');
     if (pictures.length > 0) await mkdir(folder, { recursive: true });
     for (const { name, svg } of pictures) await writeFile(join(folder, `${name}.svg`), svg);

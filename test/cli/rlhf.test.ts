@@ -77,7 +77,7 @@ test('a run goes the whole way, and leaves models, labels, texts and a picture',
   expect(Object.keys(labels[0]!)).toEqual(['query', 'sample0', 'sample1', 'sample2', 'best']);
   for (const name of ['sft', 'dpo', 'ppo']) await fromPretrained(join(run, 'models', name));
   await RewardModel.fromPretrained(join(run, 'models/reward'));
-  expect(readFileSync(join(run, 'curve.svg'), 'utf8')).toMatch(/^<svg [^]*PPO[^]*<\/svg>\s*$/);
+  expect(readFileSync(join(run, 'media/curve.svg'), 'utf8')).toMatch(/^<svg [^]*PPO[^]*<\/svg>\s*$/);
   expect(readFileSync(join(run, 'evaluation.jsonl'), 'utf8').trimEnd().split('\n')).toHaveLength(6);
   expect(parse(readFileSync(join(run, 'recipe.yaml'), 'utf8'))).toEqual(parse(TINY));
 });
@@ -142,7 +142,7 @@ seed: 3
     await fromPretrained(join(run, 'models/dpo'));
     await fromPretrained(join(run, 'models/ppo'));
     expect((await readRun(join(run, 'rl'))).config).toMatchObject({ temperature: 0.8, saveInterval: 1024 });
-    expect(readFileSync(join(run, 'curve.svg'), 'utf8')).toContain('score by the reward model');
+    expect(readFileSync(join(run, 'media/curve.svg'), 'utf8')).toContain('score by the reward model');
   });
 
   test('examples teach a new model; queries have a file; a rule may label and measure', async () => {
