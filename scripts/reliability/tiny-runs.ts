@@ -26,7 +26,7 @@ export interface Ended {
 /** Bundles the program. To be called before {@link begin}. */
 export async function prepare(): Promise<void> {
   await bundle({
-    run: join(import.meta.dirname, '../../test/trainer/resumable-runs.ts'),
+    run: join(import.meta.dirname, 'tiny-run.ts'),
     faults: join(import.meta.dirname, 'faults.ts'),
   });
 }
