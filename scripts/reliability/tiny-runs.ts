@@ -33,7 +33,7 @@ export async function prepare(): Promise<void> {
 
 /** The command that makes a run, or goes on with it. */
 export function commandOf(name: string, run: string): readonly [string, ...string[]] {
-  return [process.execPath, '--import', bundleOf('faults'), bundleOf('run'), name, run];
+  return [process.execPath, '--import', bundleOf('faults'), '--import', bundleOf('run'), '--eval', '0', name, run];
 }
 
 /** Makes a run, or goes on with it, on one thread. */
