@@ -20,6 +20,7 @@ const state = {
   evaluations: [{ step: 2, loss: 0.5 }],
   seconds: 1.5,
   told: null,
+  skipped: 0,
   rows: { metrics: 100 },
   checkpoints: [{ name: 'sft_step_2', score: -1 }],
   extra: { gains: [1, 2] },

@@ -80,7 +80,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
       loadAgent(from.checkpoint, policy, this.learner);
       const { random, ...rest } = readAgentTraining(from.checkpoint, this.#plan);
       const { actions, seeds, shuffling } = random as EpisodeRunState['random'];
-      this.restore(from.checkpoint, { ...rest, judge: null, random: { actions, seeds, shuffling } });
+      this.restore({ ...rest, judge: null, random: { actions, seeds, shuffling } });
     }
     this.memory = memoryBudget({ parameters: policy.parameters() });
     this.open(() => this.#config());

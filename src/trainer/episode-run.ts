@@ -126,9 +126,9 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   }
 
   /** Goes on from a state that {@link mark} has kept. */
-  protected restore(checkpoint: string, state: EpisodeRunState): void {
+  protected restore(state: EpisodeRunState): void {
     const { baseline, judge, random, environments } = state;
-    this.goOnFrom(checkpoint, state);
+    this.goOnFrom(state);
     this.environments.envs.forEach((env, i) => {
       const saved = fromJson(environments[i] ?? null);
       if (saved !== null) env.loadState(saved);

@@ -28,6 +28,8 @@ const schema = z.strictObject({
   seconds: runStateShape.seconds,
   /** What the latest step tells that is not written down yet, for an evaluation must come first; else null. */
   told: z.record(z.string(), loss).nullable(),
+  /** Steps that the optimizer has left out since the last that it took. */
+  skipped: count.default(0),
   /** Of each step so far. */
   losses: z.array(loss),
   evaluations: z.array(z.object({ step: count, loss }).catchall(loss)),

@@ -2,13 +2,10 @@
 
 import { basename, join } from 'node:path';
 import type { PretrainedModel } from '../lm/index.ts';
-import { AdamW, constantSchedule, cosineSchedule, Dropout, linearSchedule, type StateDict } from '../nn/index.ts';
+import type { StateDict } from '../nn/index.ts';
 import { drawMedia } from '../plots/index.ts';
-import { Generator, SeedSequence } from '../random/index.ts';
-import { MOST_SKIPS } from '../rl/index.ts';
-import { defaultRunDirectory, type MetricsRow, RunDirectory } from '../tracking/index.ts';
+import { defaultRunDirectory, type MetricsRow } from '../tracking/index.ts';
 import { RunLog } from '../tracking/run-log.ts';
-import { nameAfterTidying, tidyFolder } from './atomic-directory.ts';
 import { memoryUsed } from './memory-used.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
 import { checkPositiveInteger } from './environments.ts';
@@ -23,11 +20,13 @@ import type {
   ExampleStoppedBy,
 } from './example-options.ts';
 import type { ExampleSettings } from './example-settings.ts';
+import { ExampleSteps, NotFiniteError, streamOf } from './example-steps.ts';
 import type { ExampleTask } from './example-task.ts';
-import { KeptCheckpoints } from './kept-checkpoints.ts';
+import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import { planEpoch, type Sized } from './length-buckets.ts';
 import { activationBytes, checkBudget, type MemoryBudget, memoryBudget } from './memory-budget.ts';
 import type { Resumed } from './resume.ts';
+import { openRunPlace } from './run-place.ts';
 import { trainedParameters } from './training-files.ts';
 
 /** The options of a run, and where it goes on. */
@@ -43,33 +42,18 @@ interface Stop {
   readonly reason?: string;
 }
 
-/** A loss or norm that is no number. */
-class NotFiniteError extends Error {
-  override readonly name = 'NonFiniteError';
-  readonly metric: string;
-
-  constructor(metric: string, value: number, skipped: number) {
-    super(
-      `${metric} became ${value}${skipped === 0 ? '' : `, after ${skipped} skipped steps in a row`}: ` +
-        'often a learning rate that is too high (try a tenth of it, and warmupSteps)',
-    );
-    this.metric = metric;
-  }
-}
-
 /** A run of a task. */
 export class ExampleRun<Row extends Sized> {
   readonly #task: ExampleTask<Row>;
   readonly #settings: ExampleSettings;
   readonly #options: ExampleRunOptions;
   readonly #callbacks: readonly ExampleCallbacks[];
-  readonly #optimizer: AdamW;
+  readonly #steps: ExampleSteps<Row>;
   readonly #totalSteps: number;
   readonly #stepsPerEpoch: number;
   readonly #written: RunLog;
   readonly #savePath: string;
   readonly #kept: KeptCheckpoints;
-  readonly #dropouts: readonly Generator[];
   /** Where the checkpoint stood that the run goes on from. */
   readonly #before: { readonly step: number; readonly tokens: number; readonly seconds: number };
   readonly #metrics: MetricsRow[] = [];
@@ -88,15 +72,13 @@ export class ExampleRun<Row extends Sized> {
   #isSaved = false;
   #stop: Stop | undefined;
   readonly #memory: MemoryBudget;
-  /** Steps that the optimizer has left out since the last that it took. */
-  #skipped = 0;
 
   constructor(task: ExampleTask<Row>, settings: ExampleSettings, options: ExampleRunOptions) {
     this.#task = task;
     this.#settings = settings;
     this.#options = options;
     const { callbacks = [], state, resumed, trackers, warn, keepCheckpoints } = options;
-    const { batchSize, gradientAccumulation, seed, learningRate, weightDecay } = settings;
+    const { batchSize, gradientAccumulation, seed } = settings;
     this.#callbacks = Array.isArray(callbacks) ? callbacks : [callbacks as ExampleCallbacks];
     this.#stepsPerEpoch = Math.ceil(task.rows.length / (batchSize * gradientAccumulation));
     this.#totalSteps = settings.maxSteps ?? settings.epochs! * this.#stepsPerEpoch;
@@ -109,35 +91,32 @@ export class ExampleRun<Row extends Sized> {
       others: task.others?.flatMap((model) => model.parameters()),
     });
     if (options.memoryCheck ?? true) checkBudget(this.#memory);
-    const parameters = [...trainedParameters(task.model).values()];
-    const groups = [
-      { parameters: parameters.filter(({ shape }) => shape.length > 1), weightDecay },
-      { parameters: parameters.filter(({ shape }) => shape.length <= 1), weightDecay: 0 },
-    ].filter((group) => group.parameters.length > 0);
-    this.#optimizer = new AdamW(groups, { learningRate });
-    this.#dropouts = dropoutsOf(task.model);
+    this.#steps = new ExampleSteps(task, settings, this.#totalSteps);
     const name = `${task.kind}-${task.model.config.modelType}`;
     const { continues, runDirectory = defaultRunDirectory(name, seed) } = resumed;
     this.#before = { step: state?.step ?? 0, tokens: state?.tokens ?? 0, seconds: state?.seconds ?? 0 };
     if (state !== undefined) {
-      this.#modelFolder = resumed.checkpoint!;
-      this.#best = readExampleWeights(this.#modelFolder, task.model, this.#optimizer);
+      const checkpoint = resumed.checkpoint!;
+      this.#best = readExampleWeights(checkpoint, task.model, this.#steps.optimizer);
       this.#step = state.step;
       this.#tokens = state.tokens;
       this.#told = state.told;
-      this.#isSaved = !this.#modelFolder.endsWith('_best');
+      this.#steps.skipped = state.skipped;
+      this.#isSaved = !checkpoint.endsWith('_best');
       this.#trainLoss.push(...state.losses);
       this.#evaluations.push(...state.evaluations);
     }
-    const place = task.dryRun ? null : runDirectory;
-    const directory = place === null ? null : new RunDirectory(place, { continues, rows: state?.rows ?? {} });
-    this.#savePath = options.savePath ?? directory?.checkpoints ?? 'models';
-    if (continues) {
-      tidyFolder(this.#savePath);
-      this.#modelFolder = this.#modelFolder && nameAfterTidying(this.#modelFolder);
-    }
-    this.#kept = new KeptCheckpoints(this.#savePath, keepCheckpoints, continues ? state?.checkpoints : []);
-    this.#kept.tidy();
+    const place = openRunPlace({
+      runDirectory: task.dryRun ? null : runDirectory,
+      savePath: options.savePath,
+      keepCheckpoints,
+      resumed,
+      before: state,
+    });
+    const { directory } = place;
+    this.#savePath = place.savePath;
+    this.#kept = place.kept;
+    this.#modelFolder = place.checkpoint;
     // A step that has told nothing yet is told of again.
     const resumesAfter = continues ? this.#step - (this.#told === null ? 0 : 1) : null;
     this.#written = new RunLog({ directory, trackers, name, config: this.#config(), resumesAfter, warn });
@@ -173,7 +152,7 @@ export class ExampleRun<Row extends Sized> {
 
   async #learnAll(): Promise<void> {
     const { rows, lengths } = this.#task;
-    const { batchSize, gradientAccumulation } = this.#settings;
+    const { batchSize, gradientAccumulation, seed } = this.#settings;
     const { signal } = this.#options;
     await this.#task.prepare?.(signal);
     this.#isPrepared = true;
@@ -181,7 +160,7 @@ export class ExampleRun<Row extends Sized> {
     this.#stop ??= this.#outOfPatience();
     while (this.#step < this.#totalSteps && this.#stop === undefined) {
       const epoch = Math.floor(this.#step / this.#stepsPerEpoch);
-      const steps = planEpoch(rows, batchSize * gradientAccumulation, lengths, this.#stream(epoch));
+      const steps = planEpoch(rows, batchSize * gradientAccumulation, lengths, streamOf(seed, epoch));
       for (const step of steps.slice(this.#step % this.#stepsPerEpoch)) {
         signal?.throwIfAborted();
         this.#told = await this.#learn(step);
@@ -215,57 +194,18 @@ export class ExampleRun<Row extends Sized> {
   async close(): Promise<void> {
     await this.#written.close();
     this.#task.dispose();
-    this.#optimizer.dispose();
-  }
-
-  /** The random numbers of an epoch, or of the dropout of a step, follow from its number, so that a run can go on in the middle. */
-  #stream(...spawnKey: number[]): Generator {
-    return new Generator(new SeedSequence(this.#settings.seed, { spawnKey }));
+    this.#steps.dispose();
   }
 
   /** One optimizer step. */
   async #learn(rows: readonly Row[]): Promise<NonNullable<ExampleState['told']>> {
-    const { gradientAccumulation, maxGradNorm } = this.#settings;
-    if (gradientAccumulation > 1) this.#optimizer.zeroGrad();
-    for (const [i, generator] of this.#dropouts.entries()) generator.state = this.#stream(i, this.#step).state;
-    const { metrics, tokens } = await this.#task.learn(rows, this.#options.signal);
-    const learningRate = this.#schedule();
-    let gradNorm = Number.NaN;
-    let skippedSteps = 0;
-    if (Number.isFinite(metrics.loss)) {
-      gradNorm = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY }).gradNorm!;
-    }
-    if (Number.isFinite(gradNorm)) {
-      this.#skipped = 0;
-    } else {
-      this.#skip(metrics.loss, gradNorm);
-      skippedSteps = 1;
-    }
+    const { metrics, tokens } = await this.#steps.take(rows, this.#step, this.#options.signal);
     this.#step++;
     this.#isSaved = false;
     this.#tokens += tokens;
     this.#trainLoss.push(metrics.loss);
     const epoch = this.#step / this.#stepsPerEpoch;
-    return { step: this.#step, epoch, ...metrics, learningRate, gradNorm, skippedSteps };
-  }
-
-  /** @throws NotFiniteError, unless the optimizer may leave a step out */
-  #skip(loss: number, gradNorm: number): void {
-    if (this.#settings.onNonFinite === 'stop' || this.#skipped === MOST_SKIPS) {
-      throw Number.isFinite(loss)
-        ? new NotFiniteError('gradNorm', gradNorm, this.#skipped)
-        : new NotFiniteError('loss', loss, this.#skipped);
-    }
-    this.#skipped++;
-  }
-
-  /** Sets the next step's learning rate. */
-  #schedule(): number {
-    const { lrSchedule, warmupSteps, learningRate } = this.#settings;
-    const schedule = { constant: constantSchedule, linear: linearSchedule, cosine: cosineSchedule }[lrSchedule];
-    const factor = schedule(this.#step, { warmupSteps, totalSteps: this.#totalSteps });
-    this.#optimizer.setLearningRates(factor);
-    return learningRate * factor;
+    return { step: this.#step, epoch, ...metrics };
   }
 
   /** Undefined if there is nothing to evaluate on. */
@@ -313,6 +253,7 @@ export class ExampleRun<Row extends Sized> {
       tokens: this.#tokens,
       seconds: this.#seconds,
       told: this.#told,
+      skipped: this.#steps.skipped,
       losses: this.#trainLoss,
       evaluations: this.#evaluations.map((evaluation) => ({ ...evaluation })),
       extra,
@@ -320,7 +261,14 @@ export class ExampleRun<Row extends Sized> {
       checkpoints: isBest ? [...this.#kept.saved] : this.#kept.with(saved),
     };
     const saveModel = (folder: string): Promise<void> => this.#task.saveModel(folder);
-    await writeExampleCheckpoint(path, { kind, model, optimizer: this.#optimizer, state, best: this.#best, saveModel });
+    await writeExampleCheckpoint(path, {
+      kind,
+      model,
+      optimizer: this.#steps.optimizer,
+      state,
+      best: this.#best,
+      saveModel,
+    });
     this.#modelFolder = path;
     if (!isBest) {
       this.#isSaved = true;
@@ -443,12 +391,6 @@ export class ExampleRun<Row extends Sized> {
       ...notes,
     };
   }
-}
-
-/** The random streams of a model's dropout, such as an adapter's. */
-function dropoutsOf(model: PretrainedModel): Generator[] {
-  const layers = model.modules().filter((module) => module instanceof Dropout && module.p > 0) as Dropout[];
-  return [...new Set(layers.map(({ generator }) => generator))];
 }
 
 function copyOf(model: PretrainedModel): StateDict {

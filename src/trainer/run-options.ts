@@ -3,10 +3,11 @@
 import { SeedSequence } from '../random/index.ts';
 import type { Episode } from '../rl/index.ts';
 import type { MetricsRow, Tracker } from '../tracking/index.ts';
-import type { EpisodeEnd, RunCallbacks } from './callbacks.ts';
+import type { EpisodeEnd, RunCallbacks, TrainProgress } from './callbacks.ts';
 import type { CheckpointDetails } from './checkpoint.ts';
 import { checkPositiveInteger, type EnvTroubleOptions } from './environments.ts';
 import { type EpisodeLog, WINDOW } from './episode-log.ts';
+import { memoryUsed } from './memory-used.ts';
 import type { Resumed } from './resume.ts';
 import type { RunState } from './run-state.ts';
 
@@ -114,6 +115,28 @@ export function limitOf({ maxEpisodes, totalSteps }: RunOptions): { unit: 'steps
   }
   checkPositiveInteger('maxEpisodes', maxEpisodes ?? 1000);
   return { unit: 'episodes', count: maxEpisodes ?? 1000 };
+}
+
+/** An update's row of metrics.jsonl. @param metrics what it has besides the counters */
+export function metricsRow(progress: TrainProgress, metrics: Readonly<Record<string, number>>): MetricsRow {
+  const { updates, steps, episodes, meanReturn, meanLength, runningReward, seconds, stepsPerSecond } = progress;
+  return {
+    update: updates,
+    globalStep: steps,
+    episodes,
+    episodicReturn: meanReturn,
+    episodicLength: meanLength,
+    runningReward,
+    ...metrics,
+    seconds,
+    stepsPerSecond,
+    memory: memoryUsed(),
+  };
+}
+
+/** 0 where no time has passed. */
+export function perSecond(count: number, seconds: number): number {
+  return seconds > 0 ? count / seconds : 0;
 }
 
 /** What the description of an agent says of a run's counters. */

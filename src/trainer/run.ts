@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { drawingOf, type Env } from '../env/index.ts';
 import { drawMedia } from '../plots/index.ts';
 import { NonFiniteError, type Steps } from '../rl/index.ts';
-import { defaultRunDirectory, type MetricsRow, RunDirectory, type RowPositions } from '../tracking/index.ts';
+import { defaultRunDirectory, type MetricsRow, type RowPositions } from '../tracking/index.ts';
 import { fileName } from '../tracking/run-directory.ts';
 import { RunLog } from '../tracking/run-log.ts';
 import {
@@ -15,13 +15,11 @@ import {
   stopReason,
   type TrainProgress,
 } from './callbacks.ts';
-import { nameAfterTidying, tidyFolder } from './atomic-directory.ts';
 import type { CheckpointDetails } from './checkpoint.ts';
 import { checkPositiveInteger } from './environments.ts';
 import { EpisodeLog, WINDOW } from './episode-log.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
-import { KeptCheckpoints } from './kept-checkpoints.ts';
-import { memoryUsed } from './memory-used.ts';
+import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import { checkBudget, type MemoryBudget } from './memory-budget.ts';
 import type { PPOAgent } from './ppo-agent.ts';
 import { type ReplayRecorder, replayRecorder } from './replay-recorder.ts';
@@ -29,6 +27,8 @@ import {
   countersOf,
   type EndedEpisode,
   limitOf,
+  metricsRow,
+  perSecond,
   type RunFacts,
   type RunOptions,
   type RunResult,
@@ -37,6 +37,7 @@ import {
   type Stop,
   type StoppedBy,
 } from './run-options.ts';
+import { openRunPlace } from './run-place.ts';
 import type { RunState } from './run-state.ts';
 
 /** Updates that take longer, in milliseconds, can be given up, at the price of a copy of weights and moments, if that is small. */
@@ -118,15 +119,11 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     const { savePath, keepCheckpoints, trackers, warn } = this.#options;
     const { name, resumed, seed } = this.#facts;
     const { continues, runDirectory = defaultRunDirectory(name, seed) } = resumed;
-    const rows = this.#before?.rows ?? {};
-    const directory = runDirectory === null ? null : new RunDirectory(runDirectory, { continues, rows });
-    this.#savePath = savePath ?? directory?.checkpoints ?? 'models';
-    if (continues) {
-      tidyFolder(this.#savePath);
-      this.#checkpoint = nameAfterTidying(this.#checkpoint);
-    }
-    this.#kept = new KeptCheckpoints(this.#savePath, keepCheckpoints, continues ? this.#before?.checkpoints : []);
-    this.#kept.tidy();
+    const place = openRunPlace({ runDirectory, savePath, keepCheckpoints, resumed, before: this.#before });
+    const { directory } = place;
+    this.#savePath = place.savePath;
+    this.#kept = place.kept;
+    this.#checkpoint = place.checkpoint;
     const resumesAfter = continues ? this.steps : null;
     this.#written = new RunLog({ directory, trackers, name, config: config(), resumesAfter, warn });
   }
@@ -159,14 +156,13 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     return this.#options.signal;
   }
 
-  /** Goes on from where a checkpoint stood. */
-  protected goOnFrom(checkpoint: string, state: RunState): void {
+  /** Goes on from where a checkpoint stood. Comes before {@link open}. */
+  protected goOnFrom(state: RunState): void {
     const { steps, updates, returns, lengths } = state;
     this.steps = steps;
     this.updates = updates;
     returns.forEach((value, i) => this.log.add({ return: value, length: lengths[i]! }));
     this.#stepsBefore = steps;
-    this.#checkpoint = checkpoint;
     this.#savedAt = updates;
     this.#before = state;
   }
@@ -225,7 +221,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     if (metrics === undefined) return;
     this.updates++;
     this.#mark();
-    this.#unwritten = this.#row(this.rowOf(metrics, rollout));
+    this.#unwritten = metricsRow(this.#progress(), this.rowOf(metrics, rollout));
     this.#writeRow();
     await this.#call('onUpdateEnd', (callbacks) => callbacks.onUpdateEnd?.(this.#progress(), metrics));
 
@@ -445,23 +441,4 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   get #seconds(): number {
     return (this.#before?.seconds ?? 0) + (performance.now() - this.#started) / 1000;
   }
-
-  #row(metrics: Readonly<Record<string, number>>): MetricsRow {
-    const { steps, episodes, meanReturn, meanLength, runningReward, seconds, stepsPerSecond } = this.#progress();
-    return {
-      update: this.updates,
-      globalStep: steps,
-      episodes,
-      episodicReturn: meanReturn,
-      episodicLength: meanLength,
-      runningReward,
-      ...metrics,
-      seconds,
-      stepsPerSecond,
-      memory: memoryUsed(),
-    };
-  }
-}
-function perSecond(steps: number, seconds: number): number {
-  return seconds > 0 ? steps / seconds : 0;
 }

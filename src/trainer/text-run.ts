@@ -124,7 +124,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     };
     if (from.checkpoint !== undefined) {
       const { plan: _plan, seed: _seed, ...state } = loadTextCheckpoint(from.checkpoint, this.#trained, this.#plan);
-      this.restore(from.checkpoint, state);
+      this.restore(state);
     }
     const { name, ...settings } = isCustom(algorithm) ? { name: algorithm.custom } : algorithm;
     this.open(() => ({

@@ -207,7 +207,7 @@ export class TrainingRun extends Run<Rollout, object> {
       this.#collector.restart(this.#seedAfter(training.updates));
     }
     if (training.baseline !== null) this.#learner.baseline = training.baseline;
-    this.goOnFrom(checkpoint, training);
+    this.goOnFrom(training);
   }
 
   /** Of the episodes that begin after a checkpoint, where environments cannot say where they stand. */

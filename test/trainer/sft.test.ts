@@ -354,6 +354,9 @@ describe('what goes wrong', () => {
     const error = await tinySft(fresh(), { onNonFinite: 'skip', learningRate: 1e30, maxSteps: 20 }).catch((e) => e);
     expect(error).toBeInstanceOf(TrainingDivergedError);
     expect((error as Error).message).toMatch(/in update 12: loss became NaN, after 10 skipped steps in a row/);
+    const { checkpoint } = error as TrainingDivergedError;
+    const again = tinySft(fresh(), { onNonFinite: 'skip', learningRate: 1e30, maxSteps: 20, resume: checkpoint });
+    await expect(again).rejects.toThrow('in update 12: loss became NaN, after 10 skipped steps in a row');
   });
 
   test('a callback that throws: what was learned is saved, and the run that goes on is the one that would have been', async () => {
