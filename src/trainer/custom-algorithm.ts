@@ -71,7 +71,7 @@ export function nameOf(algorithm: { readonly name: string } | CustomAlgorithm<ne
 }
 
 /**
- * Makes a custom algorithm, and watches over it: an update that leaves weights that are not finite is undone.
+ * Makes a custom algorithm, and watches over it: an update that fails, or leaves weights that are not finite, is undone.
  *
  * @throws TypeError for a name that cannot be, or an algorithm without `update`
  */
@@ -109,18 +109,30 @@ class WatchedLearner<R extends Steps> implements StatefulLearner<R> {
 
   async update(rollout: R, options: UpdateOptions): Promise<object> {
     const undo = snapshotOf(this.#policy, this);
-    const metrics = (await this.#own.update(rollout, options)) ?? {};
+    try {
+      const metrics = (await this.#own.update(rollout, options)) ?? {};
+      this.#checkWeights(undo !== undefined);
+      this.#checkMetrics(metrics);
+      return metrics;
+    } catch (error) {
+      // What is left of half an update is nobody's.
+      undo?.();
+      throw error;
+    }
+  }
+
+  #checkWeights(canUndo: boolean): void {
     for (const [parameter, { storage }] of trainedParameters(this.#policy)) {
       const bad = storage.data.find((weight) => !Number.isFinite(weight));
       if (bad === undefined) continue;
-      if (undo === undefined) {
-        throw new Error(
-          `weight ${parameter} became ${bad}, in a model too large to undo that: go on from the checkpoint before`,
-        );
-      }
-      undo();
-      throw new NonFiniteError(`weight ${parameter}`, bad);
+      if (canUndo) throw new NonFiniteError(`weight ${parameter}`, bad);
+      throw new Error(
+        `weight ${parameter} became ${bad}, in a model too large to undo that: go on from the checkpoint before`,
+      );
     }
+  }
+
+  #checkMetrics(metrics: object): void {
     for (const [metric, value] of Object.entries(metrics)) {
       if (typeof value === 'number') continue;
       const found = value === null ? 'null' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
@@ -128,7 +140,6 @@ class WatchedLearner<R extends Steps> implements StatefulLearner<R> {
         `the metric ${metric} of algorithm '${this.#name}' is ${found}, but must be a number (of a tensor, its item())`,
       );
     }
-    return metrics;
   }
 
   stateDict(options?: StateOptions): OptimizerState {

@@ -31,6 +31,7 @@ import {
   type TrainCriticFreeOptions,
   type TrainCustomOptions,
   TrainingDivergedError,
+  type TrainingFailedError,
 } from '../../src/trainer/index.ts';
 import { envOptions, tinyConfig } from './tiny-text.ts';
 
@@ -261,6 +262,19 @@ describe('what a custom algorithm gets wrong', () => {
     await expect(ruins).rejects.toThrow('weight actor.layers.layers.0.weight became NaN');
     const error = (await ruins.catch((reason: unknown) => reason)) as TrainingDivergedError;
     expect(error).toBeInstanceOf(TrainingDivergedError);
+    expect(loadPPOAgent(error.checkpoint!).policy.parameters()[0]!.storage.data[0]).toBe(first);
+  });
+
+  it('undoes an update that fails in the middle', async () => {
+    let first: number | undefined;
+    const fails = doing((policy) => {
+      const weights = policy.parameters()[0]!.storage.data;
+      first ??= weights[0]!;
+      weights[0] = 5;
+      throw new Error('the target network is gone');
+    });
+    const error = (await fails.catch((reason: unknown) => reason)) as TrainingFailedError;
+    expect(error.message).toContain('the target network is gone');
     expect(loadPPOAgent(error.checkpoint!).policy.parameters()[0]!.storage.data[0]).toBe(first);
   });
 
