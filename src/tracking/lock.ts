@@ -2,7 +2,7 @@
 
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { processStart } from './process-start.ts';
 
 /** The process that writes a run. */
@@ -15,8 +15,6 @@ export interface RunLock {
   readonly processStart: string | null;
 }
 
-const FILE = 'lock.json';
-
 /** Locks that this process holds. One that names this process but is not among them is of an earlier one with the same id. */
 const held = new Set<string>();
 
@@ -26,7 +24,7 @@ const held = new Set<string>();
  * @throws Error if a process that is alive holds it
  */
 export function takeLock(directory: string): void {
-  const path = join(directory, FILE);
+  const path = lockOf(directory);
   const { pid } = process;
   const lock: RunLock = {
     pid,
@@ -50,13 +48,13 @@ export function checkLock(directory: string): void {
 
 /** Gives the lock back. */
 export function releaseLock(directory: string): void {
-  const path = join(directory, FILE);
+  const path = lockOf(directory);
   if (held.delete(path)) rmSync(path, { force: true });
 }
 
 /** The lock of a run; null if there is none, or one that says nothing. */
 export function readLock(directory: string): RunLock | null {
-  return parsed(contentOf(join(directory, FILE)));
+  return parsed(contentOf(lockOf(directory)));
 }
 
 /**
@@ -65,7 +63,7 @@ export function readLock(directory: string): RunLock | null {
  */
 export function isAlive({ pid, host, processStart: started }: RunLock, directory: string): boolean {
   if (host !== hostname()) return true;
-  if (pid === process.pid) return held.has(join(directory, FILE));
+  if (pid === process.pid) return held.has(lockOf(directory));
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -75,6 +73,11 @@ export function isAlive({ pid, host, processStart: started }: RunLock, directory
   if (started === null) return true;
   const now = processStart(pid);
   return now === null || now === started;
+}
+
+/** Absolute, for a directory has several names. */
+function lockOf(directory: string): string {
+  return resolve(directory, 'lock.json');
 }
 
 /** Whether there was none. Readers find the lock whole, or none at all. */
@@ -135,7 +138,7 @@ function refusal(lock: RunLock | null, directory: string): Error {
   const where = host === hostname() ? '' : ` on ${host}`;
   return new Error(
     `process ${pid}${where} is writing ${directory} since ${startedAt}: wait for it, choose another runDirectory, or, ` +
-      `if that process is gone, remove ${join(directory, FILE)}`,
+      `if that process is gone, remove ${lockOf(directory)}`,
   );
 }
 

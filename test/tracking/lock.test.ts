@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { readRun, RunDirectory } from '../../src/tracking/index.ts';
 import { processStart } from '../../src/tracking/process-start.ts';
@@ -31,6 +31,10 @@ test('is there while the run is written, and names the process', async () => {
   expect(() => new RunDirectory(directory.path, { continues: true })).toThrow(
     new RegExp(`process ${process.pid} is writing .*mine since .*choose another runDirectory`),
   );
+  // The same directory by another name.
+  const other = relative(process.cwd(), directory.path);
+  expect((await readRun(other)).status).toBe('running');
+  expect(() => new RunDirectory(other, { continues: true })).toThrow(`process ${process.pid} is writing`);
   directory.close();
   expect(existsSync(join(directory.path, 'lock.json'))).toBe(false);
   expect((await readRun(directory.path)).status).toBe('interrupted');
