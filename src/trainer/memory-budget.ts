@@ -1,10 +1,9 @@
 // How much memory a run takes, estimated before it begins, by formulas that can be read. docs/reliability.md holds them against
 // measurements.
 
-import os from 'node:os';
-import { readFileSync } from 'node:fs';
 import type { ModelConfig } from '../lm/index.ts';
 import { cachedHeadSize, type Parameter } from '../nn/index.ts';
+import { availableMemory } from './available-memory.ts';
 
 /** What a run takes, in bytes. */
 export interface MemoryBudget {
@@ -105,24 +104,6 @@ export function activationBytes(config: ModelConfig, { rows, time, scores, headO
 export function cacheBytes(config: ModelConfig, slots: number, length: number): number {
   const { numLayers, numKeyValueHeads, headDim } = config;
   return FLOAT * 2 * numLayers * slots * numKeyValueHeads * (length + 1) * cachedHeadSize(headDim);
-}
-
-/** Free memory, in bytes: the system's, or of a container whose limit is lower. Files that are only cached count as free. */
-export function availableMemory(): number {
-  const free = os.freemem();
-  const limit = process.constrainedMemory();
-  if (!(limit > 0 && limit < os.totalmem())) return free;
-  return Math.min(free, process.availableMemory() + cachedFiles());
-}
-
-/** Of this container; 0 where nobody says. */
-function cachedFiles(): number {
-  try {
-    const stat = readFileSync('/sys/fs/cgroup/memory.stat', 'utf8');
-    return Number(/^inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
 }
 
 /** Such as `about 1.2 GB: weights 480 MB, gradients 480 MB, moments 240 MB; 18.3 GB free`. Parts of less than a MB are left out. */

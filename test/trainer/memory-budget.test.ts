@@ -6,13 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { applyLora } from '../../src/lm/index.ts';
 import { MemoryBudgetError, memoryText, type RunStart, trainAgent } from '../../src/trainer/index.ts';
-import {
-  activationBytes,
-  availableMemory,
-  cacheBytes,
-  checkBudget,
-  memoryBudget,
-} from '../../src/trainer/memory-budget.ts';
+import { availableMemory, freeByVmStat } from '../../src/trainer/available-memory.ts';
+import { activationBytes, cacheBytes, checkBudget, memoryBudget } from '../../src/trainer/memory-budget.ts';
 import { tinyGpt, tinyLlama, tinySft } from './sft-models.ts';
 import { temporaryDirectory, tinyRun } from './tiny-run.ts';
 import { tinyActor, tinyText, tokenizer } from './tiny-text.ts';
@@ -67,6 +62,19 @@ describe('the parts', () => {
   test('what is free is not more than the machine has', () => {
     expect(availableMemory()).toBeGreaterThan(0);
     expect(availableMemory()).toBeLessThanOrEqual(Number(/\d+/.exec(readFileSync('/proc/meminfo', 'utf8'))![0]) * 1024);
+  });
+
+  test('what is free on macOS, where the system says it in pages', () => {
+    const said = [
+      'Mach Virtual Memory Statistics: (page size of 16384 bytes)',
+      'Pages free:                               17425.',
+      'Pages active:                            422311.',
+      'Pages inactive:                          417842.',
+      'Pages speculative:                         3618.',
+      'Pages wired down:                        143224.',
+    ].join('\n');
+    expect(freeByVmStat(said)).toBe(16_384 * (17_425 + 417_842 + 3_618));
+    expect(freeByVmStat('vm_stat: unknown')).toBeUndefined();
   });
 });
 
