@@ -8,6 +8,7 @@ import { dpoOptions } from './dpo-schema.ts';
 import { aModel, newModelConfig } from './new-model.ts';
 import { rewardOptions } from './reward-schema.ts';
 import {
+  envTroubleOptions,
   flag,
   fraction,
   natural,
@@ -118,10 +119,11 @@ const rlSchema = z.strictObject(
     critic: z.enum(['reward', 'shared'], { error: "'reward' or 'shared'" }).optional(),
     /** Adapters alone are trained, and added to the weights in the end. */
     lora: datasetSources.lora,
-    /** Episodes between checkpoints. Default 1024. */
+    /** Episodes between checkpoints. Default: those of 10 updates. */
     saveInterval: positiveInteger.optional(),
     maxKl: positive.optional(),
     memoryCheck: flag.optional(),
+    ...envTroubleOptions,
   },
   { error: 'a mapping such as { algorithm: { name: ppo }, maxEpisodes: 10000 }' },
 );

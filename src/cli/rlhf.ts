@@ -60,9 +60,6 @@ export async function trainRlhf(
   }
 }
 
-/** Episodes between checkpoints in reinforcement learning, which takes longest, so that a run that is killed loses little. */
-const SAVE_INTERVAL = 1024;
-
 /** Ctrl-C, in any stage: what there is is saved. */
 class Interrupted extends Error {}
 
@@ -196,13 +193,7 @@ class RlhfRun {
   /** The rule is looked at, and told to nobody. */
   async #reinforce(tuned: CausalLM, reward: RewardModel): Promise<CausalLM> {
     const { recipe, run, rule, queries, tokenizer, seeds } = this.#setup;
-    const {
-      algorithm = { name: 'ppo' as const },
-      critic: _critic,
-      lora,
-      saveInterval = SAVE_INTERVAL,
-      ...options
-    } = recipe.rl;
+    const { algorithm = { name: 'ppo' as const }, critic: _critic, lora, ...options } = recipe.rl;
     this.#begin(`Reinforcement learning in RLHFEnv-v0, by ${algorithm.name.toUpperCase()}`, 'update', 'rewards');
     let policy = await run.model('models/ppo');
     if (policy !== undefined) this.#alreadyDone(policy);
@@ -218,7 +209,6 @@ class RlhfRun {
         actor: new LMActorNetwork(policy, { padTokenId: tokenizer.padTokenId }),
         critic: algorithm.name === 'ppo' ? await this.#critic(policy) : undefined,
         algorithm,
-        saveInterval,
         seed: seeds.rl,
         ...place,
         callbacks: {

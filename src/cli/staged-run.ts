@@ -7,6 +7,7 @@ import { type CausalLM, fromPretrained, savePretrained, type Tokenizer } from '.
 import { SeedSequence } from '../random/index.ts';
 import { defaultRunDirectory, RunDirectory } from '../tracking/index.ts';
 import { fillDirectory } from '../trainer/atomic-directory.ts';
+import { isRun } from '../trainer/resume.ts';
 import { ourCommand } from './our-command.ts';
 import { writeRecipe } from './resume.ts';
 
@@ -46,7 +47,7 @@ export class StagedRun {
   /** Where a stage is that is not finished. One of which nothing was saved begins again. */
   place(stage: string): StagePlace {
     const runDirectory = this.file(stage);
-    return { runDirectory, resume: existsSync(runDirectory) ? runDirectory : undefined };
+    return { runDirectory, resume: isRun(runDirectory) ? runDirectory : undefined };
   }
 
   /** The model that a finished stage has left in `folder`; undefined if there is none yet. */

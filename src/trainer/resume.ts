@@ -45,7 +45,7 @@ export function resumed({ resume, runDirectory, warn }: ResumeOptions): Resumed 
 }
 
 /** Unlike a model's folder, which has a config.json too, a run's says what it ran on; one that was killed at once may have a lock alone. */
-function isRun(path: string): boolean {
+export function isRun(path: string): boolean {
   if (existsSync(join(path, 'lock.json'))) return true;
   try {
     const { versions } = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as { versions?: unknown };

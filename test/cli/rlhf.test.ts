@@ -99,6 +99,7 @@ rl:
   numEnvs: 4
   updateInterval: 8
   maxEpisodes: 16
+  onEnvError: reset
 dpo: { epochs: 1, batchSize: 8, lora: { r: 2 } }
 evaluation: { texts: 4, samples: 1 }
 seed: 3
@@ -141,7 +142,8 @@ seed: 3
     // Adapters were added to the weights.
     await fromPretrained(join(run, 'models/dpo'));
     await fromPretrained(join(run, 'models/ppo'));
-    expect((await readRun(join(run, 'rl'))).config).toMatchObject({ temperature: 0.8, saveInterval: 1024 });
+    expect((await readRun(join(run, 'rl'))).config).toMatchObject({ temperature: 0.8, saveInterval: 80 });
+    expect(readFileSync(join(run, 'rl/metrics.jsonl'), 'utf8')).toContain('"envFailures":0');
     expect(readFileSync(join(run, 'media/curve.svg'), 'utf8')).toContain('score by the reward model');
   });
 
