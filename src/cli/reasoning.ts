@@ -11,6 +11,7 @@ import { readRun } from '../tracking/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { figure, percent } from './format.ts';
 import { parseOverrides } from './overrides.ts';
+import { Looks } from './reasoning-looks.ts';
 import {
   type Answers,
   beforeAndAfter,
@@ -115,8 +116,7 @@ class ReasoningRun {
     const { examples, others } = this.#setup.lessons;
     const lookedAt = (): CoTEnv =>
       envFor({ ...this.#setup.envOptions, dataset: others, split: 'train', testSplit: 0 }, this.#setup.language);
-    let accuracy: number | null = null;
-    let nextLook = accuracyInterval;
+    const looks = new Looks(run.file('sft/looks.jsonl'), stopAtAccuracy ?? 1, accuracyInterval);
     const screen = this.#screen;
     screen.say(`\n1. Learning by example: ${examples.length} problems with worked solutions`);
     screen.begin('step', 'examples');
@@ -139,20 +139,19 @@ class ReasoningRun {
       callbacks: {
         ...screen.callbacks,
         onStep: async (progress) => {
-          screen.progress(exampleProgress(progress, accuracy));
-          if (stopAtAccuracy === undefined || progress.steps < nextLook) return;
+          const { steps } = progress;
+          screen.progress(exampleProgress(progress, looks.accuracy));
+          if (stopAtAccuracy === undefined || !(await looks.isDue(steps))) return;
           for (const episodes of [GLANCED_AT, others.length]) {
-            ({ accuracy } = await evaluateText(this.#policy, lookedAt, { episodes, inOrder: true }));
-            // Right answers come fast once they come: where some are right, the next look is soon.
-            nextLook =
-              progress.steps + (accuracy! < stopAtAccuracy / 4 ? accuracyInterval : Math.ceil(accuracyInterval / 5));
+            const { accuracy } = await evaluateText(this.#policy, lookedAt, { episodes, inOrder: true });
+            looks.note(steps, accuracy!);
             if (accuracy! < stopAtAccuracy / (episodes === others.length ? 1 : 2)) return;
           }
-          return { stop: `${percent(accuracy!)} of answers are right` };
+          return { stop: `${percent(looks.accuracy!)} of answers are right` };
         },
       },
     });
-    screen.say(sftSummary(result, accuracy));
+    screen.say(sftSummary(result, looks.accuracy));
     if (result.stoppedBy !== 'signal') {
       if (hasAdapters(language.model)) mergeLora(language.model);
       await run.saveModel('models/sft', language.model, language.tokenizer);
