@@ -17,6 +17,9 @@ const FORMAT = 'gymformer-agent';
 const FORMAT_VERSION = 1;
 const FILE = 'training.json';
 
+/** Any number: an environment may give rewards that are none, over which `onNonFinite: 'skip'` passes. */
+const returns = z.array(z.custom<number>((value) => typeof value === 'number'));
+
 const schema = z.strictObject({
   format: z.literal(FORMAT),
   formatVersion: z.literal(FORMAT_VERSION),
@@ -25,6 +28,7 @@ const schema = z.strictObject({
   seed: z.int().min(0),
   plan: z.record(z.string(), z.union([z.number(), z.boolean(), z.string(), z.null()])),
   ...runStateShape,
+  returns,
   random: z.record(z.string(), generatorState as z.ZodType<GeneratorState>),
   /** REINFORCE's running mean of returns. */
   baseline: z.number().nullable(),
@@ -32,7 +36,7 @@ const schema = z.strictObject({
   collector: z
     .strictObject({
       observations: z.instanceof(Float32Array) as z.ZodType<Float32Array>,
-      returns: z.array(z.number()).readonly(),
+      returns: returns.readonly(),
       lengths: z.array(z.int()).readonly(),
       resetting: z.array(z.int()).readonly(),
     })
