@@ -10,6 +10,7 @@ import type {
 } from '../env.ts';
 import { EnvError } from '../errors.ts';
 import { warn } from '../warnings.ts';
+import { within } from '../within.ts';
 import { Wrapper } from '../wrapper.ts';
 
 /** Options of {@link ErrorGuard}. */
@@ -122,19 +123,11 @@ export class ErrorGuard<E extends Env = Env> extends Wrapper<E> {
     return [this.#observation, 0, false, true, { envError: problem }];
   }
 
-  async #inTime<T>(answer: Promise<T>, what: 'step' | 'reset'): Promise<T> {
+  #inTime<T>(answer: Promise<T>, what: 'step' | 'reset'): Promise<T> {
     const milliseconds = this.#timeoutMs;
     if (milliseconds === undefined) return answer;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new EnvError(`${this.env}: ${what} has not answered within ${milliseconds} ms`);
-      timer = setTimeout(() => reject(error), milliseconds);
-    });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const late = (): EnvError => new EnvError(`${this.env}: ${what} has not answered within ${milliseconds} ms`);
+    return within(answer, milliseconds, late);
   }
 }
 

@@ -1,6 +1,7 @@
 // Reward functions made of others.
 
 import type { MaybePromise } from '../../env.ts';
+import { within } from '../../within.ts';
 import { guardedReward, named, nameOf, RewardError, type RewardFunction } from './reward-function.ts';
 
 /** A reward function and its weight. */
@@ -40,10 +41,7 @@ export function withTimeout(reward: RewardFunction, milliseconds: number): Rewar
       if (performance.now() - started > milliseconds) throw tooLong();
       return value;
     }
-    return new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(() => reject(tooLong()), milliseconds);
-      value.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
+    return within(value, milliseconds, tooLong);
   });
 }
 

@@ -4,6 +4,7 @@ import { RewardModel } from '../../../lm/reward-model.ts';
 import type { MaybePromise } from '../../env.ts';
 import { EnvError } from '../../errors.ts';
 import { warn } from '../../warnings.ts';
+import { within } from '../../within.ts';
 import { withTimeout } from '../rewards/combine.ts';
 import { isRewardName, type RewardName, rewardOf } from '../rewards/named-rewards.ts';
 import {
@@ -188,16 +189,10 @@ function timed(source: Source, milliseconds: number | undefined): Source {
   if (milliseconds === undefined) return source;
   return {
     ...source,
-    rate: async (texts, signal) => {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`it took longer than ${milliseconds} ms`)), milliseconds);
-      });
-      try {
-        return await Promise.race([source.rate(texts, signal), late]);
-      } finally {
-        clearTimeout(timer);
-      }
+    rate: (texts, signal) => {
+      const answer = source.rate(texts, signal);
+      if (!(answer instanceof Promise)) return answer;
+      return within(answer, milliseconds, () => new Error(`it took longer than ${milliseconds} ms`));
     },
   };
 }
