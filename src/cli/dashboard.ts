@@ -34,6 +34,7 @@ export async function dashboard(folder: string, { port, host, beside }: Dashboar
   if (beside) process.send!(served.url);
   else {
     console.log(`Dashboard of ${folder}: ${served.url}\nCtrl-C ends it.`);
+    if (!existsSync(folder)) console.log(`There is no ${folder} yet: runs show up when there are some.`);
     if (host !== undefined && served.url.includes('?token=')) {
       console.log('Whoever has this address, with its token, can see these runs. The connection is not encrypted.');
     }

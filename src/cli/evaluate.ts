@@ -86,7 +86,7 @@ async function show(
   for (let episode = 0; episode < episodes; episode++) {
     let [observation] = await env.reset(episode === 0 ? { seed } : {});
     let [total, length, ended] = [0, 0, false];
-    console.log(String(env.render()));
+    say(env.render());
     while (!ended) {
       const action = agent.selectAction(observation, { deterministic });
       const [next, reward, terminated, truncated] = await env.step(action);
@@ -94,7 +94,7 @@ async function show(
       total += reward;
       length++;
       ended = terminated || truncated;
-      console.log(String(env.render()));
+      say(env.render());
     }
     played.returns.push(total);
     played.lengths.push(length);
@@ -107,4 +107,9 @@ function summaryOf(values: readonly number[]): { mean: number; std: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
   return { mean, std: Math.sqrt(variance) };
+}
+
+/** Prints what is drawn as text; a page shows itself. */
+function say(frame: unknown): void {
+  if (typeof frame === 'string') console.log(frame);
 }

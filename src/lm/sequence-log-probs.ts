@@ -60,12 +60,16 @@ export class SequenceLogProbs {
   /**
    * The log-probability of each token that is asked about, given all before it; one list a sequence.
    *
-   * @param options.signal gives it up, between two batches: its reason is thrown
    * @throws Error for a sequence longer than the model's context
    */
   async of(
     sequences: readonly AskedSequence[],
-    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+    {
+      signal,
+    }: {
+      /** Gives it up, between two batches: its reason is thrown. */
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<readonly Float32Array[]> {
     const answers = sequences.map(({ positions }) => new Float32Array(positions.length));
     const lanes = lanesFor(sequences.length, this.#threads);

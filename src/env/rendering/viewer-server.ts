@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { EnvError } from '../errors.ts';
 import { viewerFile } from './viewer-files.ts';
 
 /** What a page is told when it opens. */
@@ -89,8 +90,14 @@ export class ViewerServer {
     } = {},
   ): Promise<ViewerServer> {
     const viewer = new ViewerServer(facts, options);
-    viewer.#server.listen(options.port ?? 0, '127.0.0.1');
-    await once(viewer.#server, 'listening');
+    const { port = 0 } = options;
+    viewer.#server.listen(port, '127.0.0.1');
+    try {
+      await once(viewer.#server, 'listening');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      throw new EnvError(`port ${port} is in use: give another one, or none for any that is free`);
+    }
     return viewer;
   }
 
