@@ -139,7 +139,6 @@ export class EpisodeCollector<R extends EpisodeSteps> {
     const episodes: CollectedEpisode[] = [];
     const slots = this.envs.map((env): Slot => ({ env, observation: null, episode: null, logProbs: [], rewards: [] }));
     let begun = 0;
-    let taken = 0;
     let seed = 0;
     let goOn = true;
 
@@ -162,7 +161,6 @@ export class EpisodeCollector<R extends EpisodeSteps> {
     /** An episode that failed is played again, so that groups stay complete. */
     const again = (slot: Slot, index: number): MaybePromise<ResetResult<unknown>> => {
       recorder.drop(index);
-      taken -= slot.rewards.length;
       return beginAs(slot, slot.episode!);
     };
     const beginAll = async (waiting: readonly (MaybePromise<ResetResult<unknown>> | null)[]): Promise<void> => {
@@ -177,7 +175,8 @@ export class EpisodeCollector<R extends EpisodeSteps> {
         length: slot.rewards.length,
         envIndex: index,
         terminated,
-        endedAt: taken,
+        // Steps of an episode that failed, and is played again, are none of the rollout's: so it never goes back.
+        endedAt: rows.count + slot.rewards.length,
         group,
         seed: own,
         info,
@@ -219,7 +218,6 @@ export class EpisodeCollector<R extends EpisodeSteps> {
           if (typeof info['envError'] === 'string') return again(slot, index);
           slot.observation = observation;
           slot.rewards.push(reward);
-          taken++;
           if (!terminated && !truncated) return null;
           finish(slot, index, terminated, info);
           return begin(slot);

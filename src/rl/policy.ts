@@ -13,7 +13,10 @@ export interface Episode {
   /** The slot of the vector environment it ran in. */
   readonly envIndex: number;
   readonly terminated: boolean;
-  /** Steps of the rollout, all environments together, up to and with that with which it ended. */
+  /**
+   * Steps of the rollout, all environments together, up to and with that with which it ended. In a rollout of whole episodes these are
+   * the steps of the episodes that have ended.
+   */
   readonly endedAt: number;
 }
 

@@ -205,7 +205,7 @@ export class SurrogateOptimizer<R extends Steps> {
   /** @throws the error, unless it is a bad number that may be passed over */
   #skip(error: unknown): void {
     if (!(error instanceof NonFiniteError) || this.#settings.onNonFinite !== 'skip') throw error;
-    if (this.#skipped === MOST_SKIPS) throw new NonFiniteError(error.metric, error.value, this.#skipped);
+    if (this.#skipped === MOST_SKIPS) throw new NonFiniteError(error.metric, error.value, { skipped: this.#skipped });
     this.#skipped++;
   }
 

@@ -17,6 +17,10 @@ export function checkNonFinitePolicy(policy: NonFinitePolicy): void {
   throw new RangeError(`onNonFinite is ${JSON.stringify(policy)}, but must be 'stop' or 'skip'`);
 }
 
+const ADVICE =
+  'a learning rate that is too high, rewards or observations that are huge (try normalizeObservation and normalizeReward), ' +
+  'or an environment that returns NaN';
+
 /** Thrown before a bad number can reach the weights. */
 export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
@@ -24,13 +28,21 @@ export class NonFiniteError extends Error {
   readonly metric: string;
   readonly value: number;
 
-  /** @param skipped steps that were left out right before, for the same reason */
-  constructor(metric: string, value: number, skipped = 0) {
-    super(
-      `${metric} became ${value}${skipped === 0 ? '' : `, after ${skipped} skipped steps in a row`}: ` +
-        'the weights are those of before this step. Often a learning rate that is too high, ' +
-        'rewards or observations that are huge (try normalizeObservation and normalizeReward), or an environment that returns NaN',
-    );
+  constructor(
+    metric: string,
+    value: number,
+    {
+      skipped = 0,
+      cause = ADVICE,
+    }: {
+      /** Steps that were left out right before, for the same reason. Default 0. */
+      readonly skipped?: number | undefined;
+      /** What it often comes of, and what to try. Default: what agents that act in environments should look at. */
+      readonly cause?: string | undefined;
+    } = {},
+  ) {
+    const before = skipped === 0 ? '' : `, after ${skipped} skipped steps in a row`;
+    super(`${metric} became ${value}${before}: often ${cause}`);
     this.metric = metric;
     this.value = value;
   }

@@ -104,10 +104,29 @@ export function makeSingleEnvironments(options: EnvironmentOptions): SingleEnvir
   return { envs, name: id ?? nameOf(envs[0]!), id, options: kwargs, makeOne: isBorrowed ? null : makeOne, close };
 }
 
-/** Steps that have failed in these environments; undefined where failures end the run. */
-export function failuresOf(envs: readonly Env[]): number | undefined {
-  const guards = envs.filter((env) => env instanceof ErrorGuard);
-  return guards.length === 0 ? undefined : guards.reduce((sum, { failures }) => sum + failures, 0);
+/** Counts the steps that fail in environments, where that does not end the run. */
+export class FailureCount {
+  readonly #guards: readonly ErrorGuard[];
+  #before = 0;
+
+  constructor(envs: readonly unknown[]) {
+    const guards = envs.filter((env) => env instanceof ErrorGuard) as ErrorGuard[];
+    this.#guards = guards.filter(({ onError }) => onError === 'truncate');
+  }
+
+  /** Counts from here. */
+  begin(): void {
+    this.#before = this.#total;
+  }
+
+  /** What a row of metrics says of it; nothing where failures end the run. */
+  get metrics(): { readonly envFailures?: number } {
+    return this.#guards.length === 0 ? {} : { envFailures: this.#total - this.#before };
+  }
+
+  get #total(): number {
+    return this.#guards.reduce((sum, { failures }) => sum + failures, 0);
+  }
 }
 
 function isGuarded({ onEnvError, envTimeoutMs }: EnvTroubleOptions): boolean {

@@ -5,7 +5,7 @@ import { type CollectedEpisode, EpisodeCollector, type EpisodeSteps, type Episod
 import { comparesGroups, type EpisodeAlgorithm, learnerFor } from './algorithms.ts';
 import type { EpisodeEnd, RunCallbacks, UpdateMetrics } from './callbacks.ts';
 import { nameOf, type StatefulLearner } from './custom-algorithm.ts';
-import { checkPositiveInteger, failuresOf, type SingleEnvironments } from './environments.ts';
+import { checkPositiveInteger, FailureCount, type SingleEnvironments } from './environments.ts';
 import { rlhfMetrics } from './rlhf-metrics.ts';
 import { fromJson, toJson } from './plain-data.ts';
 import type { Resumed } from './resume.ts';
@@ -78,8 +78,8 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   readonly #collector: EpisodeCollector<R>;
   /** What the reference says of the rollout that is learned from next. */
   #referenceLogProbs: Float32Array | undefined;
-  /** Steps of environments that had failed before this rollout; undefined where failures end the run. */
-  #failuresBefore: number | undefined;
+  /** Of this rollout. */
+  readonly #failures: FailureCount;
   /** Between two updates. */
   #marked: Omit<EpisodeRunState, keyof RunState> | undefined;
   readonly #streams: { readonly actions: Generator; readonly seeds: Generator; readonly shuffling: Generator };
@@ -91,6 +91,7 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
     const numEnvs = environments.envs.length;
     const { groupSize, episodesPerUpdate } = rolloutSize(options, algorithm, numEnvs);
     this.environments = environments;
+    this.#failures = new FailureCount(environments.envs);
     this.policy = policy;
     this.groupSize = groupSize;
     this.episodesPerUpdate = episodesPerUpdate;
@@ -139,7 +140,7 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
   }
 
   protected override async collect(): Promise<R> {
-    this.#failuresBefore = failuresOf(this.environments.envs);
+    this.#failures.begin();
     const rollout = await this.#collector.collect({
       episodes: this.episodesPerUpdate,
       groupSize: this.groupSize,
@@ -162,13 +163,12 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
 
   protected override async learn(rollout: R, fraction: number, signal?: AbortSignal): Promise<UpdateMetrics> {
     const referenceLogProbs = this.#referenceLogProbs;
-    const before = this.#failuresBefore;
     const metrics = await this.learner.update(rollout, { progress: fraction, referenceLogProbs, signal });
     const correct = rollout.episodes.map(({ info }) => info['correct']).filter((c) => typeof c === 'boolean');
     const failed = rollout.episodes.map(({ info }) => info['rewardFailed']).filter((f) => typeof f === 'boolean');
     return {
       ...(failed.length > 0 ? { rewardFailures: failed.filter(Boolean).length } : {}),
-      ...(before === undefined ? {} : { envFailures: failuresOf(this.environments.envs)! - before }),
+      ...this.#failures.metrics,
       ...(correct.length > 0 ? { accuracy: correct.filter(Boolean).length / correct.length } : {}),
       ...(rlhfMetrics(rollout.episodes) as UpdateMetrics),
       ...(metrics as UpdateMetrics),

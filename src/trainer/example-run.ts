@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { PretrainedModel } from '../lm/index.ts';
 import type { StateDict } from '../nn/index.ts';
 import { drawMedia } from '../plots/index.ts';
+import { NonFiniteError } from '../rl/index.ts';
 import { defaultRunDirectory, type MetricsRow } from '../tracking/index.ts';
 import { RunLog } from '../tracking/run-log.ts';
 import { memoryUsed } from './memory-used.ts';
@@ -20,7 +21,7 @@ import type {
   ExampleStoppedBy,
 } from './example-options.ts';
 import type { ExampleSettings } from './example-settings.ts';
-import { ExampleSteps, NotFiniteError, streamOf } from './example-steps.ts';
+import { ExampleSteps, streamOf } from './example-steps.ts';
 import type { ExampleTask } from './example-task.ts';
 import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import { planEpoch, type Sized } from './length-buckets.ts';
@@ -285,7 +286,7 @@ export class ExampleRun<Row extends Sized> {
 
   /** Saves what there is, and says where. A run that has learned nothing has nothing to save: its error is passed on as it is. */
   async #rescued(error: unknown): Promise<unknown> {
-    const diverged = error instanceof NotFiniteError;
+    const diverged = error instanceof NonFiniteError;
     let lost: unknown;
     if (!this.#isSaved && this.#isPrepared && (diverged || this.#step > this.#before.step)) {
       try {

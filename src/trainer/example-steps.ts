@@ -3,25 +3,13 @@
 import type { PretrainedModel } from '../lm/index.ts';
 import { AdamW, constantSchedule, cosineSchedule, Dropout, linearSchedule } from '../nn/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
-import { MOST_SKIPS } from '../rl/index.ts';
+import { MOST_SKIPS, NonFiniteError } from '../rl/index.ts';
 import type { ExampleSettings } from './example-settings.ts';
 import type { ExampleMetrics, ExampleTask } from './example-task.ts';
 import type { Sized } from './length-buckets.ts';
 import { trainedParameters } from './training-files.ts';
 
-/** A loss or norm that is no number. */
-export class NotFiniteError extends Error {
-  override readonly name = 'NonFiniteError';
-  readonly metric: string;
-
-  constructor(metric: string, value: number, skipped: number) {
-    super(
-      `${metric} became ${value}${skipped === 0 ? '' : `, after ${skipped} skipped steps in a row`}: ` +
-        'often a learning rate that is too high (try a tenth of it, and warmupSteps)',
-    );
-    this.metric = metric;
-  }
-}
+const ADVICE = 'a learning rate that is too high (try a tenth of it, and warmupSteps)';
 
 /** What a step tells. */
 interface TakenStep {
@@ -59,7 +47,7 @@ export class ExampleSteps<Row extends Sized> {
    * Learns from rows.
    *
    * @param step how many came before
-   * @throws NotFiniteError, with the weights as before, unless the step may be left out
+   * @throws NonFiniteError, with the weights as before, unless the step may be left out
    */
   async take(rows: readonly Row[], step: number, signal: AbortSignal | undefined): Promise<TakenStep> {
     const { gradientAccumulation, maxGradNorm, seed } = this.#settings;
@@ -85,12 +73,11 @@ export class ExampleSteps<Row extends Sized> {
     this.optimizer.dispose();
   }
 
-  /** @throws NotFiniteError, unless the optimizer may leave a step out */
+  /** @throws NonFiniteError, unless the optimizer may leave a step out */
   #skip(loss: number, gradNorm: number): void {
     if (this.#settings.onNonFinite === 'stop' || this.skipped === MOST_SKIPS) {
-      throw Number.isFinite(loss)
-        ? new NotFiniteError('gradNorm', gradNorm, this.skipped)
-        : new NotFiniteError('loss', loss, this.skipped);
+      const [metric, value] = Number.isFinite(loss) ? (['gradNorm', gradNorm] as const) : (['loss', loss] as const);
+      throw new NonFiniteError(metric, value, { skipped: this.skipped, cause: ADVICE });
     }
     this.skipped++;
   }

@@ -1,6 +1,6 @@
 // A run of PPO on observations of fixed size: so many steps, or episodes, in a vector of environments, then an update.
 
-import { type Env, SyncVectorEnv } from '../env/index.ts';
+import { SyncVectorEnv } from '../env/index.ts';
 import { Generator, SeedSequence } from '../random/index.ts';
 import {
   ActorCriticPolicy,
@@ -19,8 +19,8 @@ import { type Checkpoint, type CheckpointDetails, writeCheckpoint } from './chec
 import {
   checkPositiveInteger,
   environmentStreams,
-  failuresOf,
   type Environments,
+  FailureCount,
   makeEnvironments,
   normalize,
   type NormalizedEnvironments,
@@ -56,8 +56,8 @@ export class TrainingRun extends Run<Rollout, object> {
   readonly #plan: Plan;
   /** What is kept of a rollout stands for activations. */
   protected override readonly memory: MemoryBudget;
-  /** Steps of environments that had failed before this rollout; undefined where failures end the run. */
-  #failuresBefore: number | undefined;
+  /** Of this rollout. */
+  readonly #failures: FailureCount;
   /** What holds between two updates. */
   #marked: Pick<AgentTraining, 'random' | 'collector' | 'environments'> | undefined;
   #normalizers: CheckpointDetails['normalizers'] = { observation: null, reward: null };
@@ -78,7 +78,9 @@ export class TrainingRun extends Run<Rollout, object> {
     this.#config = config;
     this.#seed = seed;
     this.#environments = environments;
-    const { vectorEnv } = this.#environments;
+    const { vectorEnv } = environments;
+    const { unwrapped } = vectorEnv;
+    this.#failures = new FailureCount(unwrapped instanceof SyncVectorEnv ? unwrapped.envs : []);
     this.#normalized = normalize(vectorEnv, {
       observation: options.normalizeObservation ?? false,
       reward: options.normalizeReward ?? false,
@@ -146,19 +148,13 @@ export class TrainingRun extends Run<Rollout, object> {
   }
 
   protected override async collect(): Promise<Rollout> {
-    this.#failuresBefore = this.#failures;
+    this.#failures.begin();
     const { updateInterval } = this.#options;
     const howLong = updateInterval === undefined ? { steps: this.#config.rolloutSteps } : { episodes: updateInterval };
     const rollout = await this.#collector.collect({ ...howLong, onStep: this.#onStep, signal: this.signal });
     if (this.#onStep === undefined) for (const episode of rollout.episodes) this.#noteEpisode(episode);
     for (let row = 0; row < rollout.rows; row++) this.steps += rollout.valid[row]!;
     return rollout;
-  }
-
-  /** Undefined where failures end the run. */
-  get #failures(): number | undefined {
-    const { unwrapped } = this.#environments.vectorEnv;
-    return unwrapped instanceof SyncVectorEnv ? failuresOf(unwrapped.envs as readonly Env[]) : undefined;
   }
 
   /** Writes an episode down. Those that end with or after the last one wanted are not part of the run. */
@@ -216,11 +212,7 @@ export class TrainingRun extends Run<Rollout, object> {
   }
 
   protected override rowOf(metrics: object): UpdateMetrics {
-    const before = this.#failuresBefore;
-    return {
-      ...(metrics as UpdateMetrics),
-      ...(before === undefined ? {} : { envFailures: this.#failures! - before }),
-    };
+    return { ...(metrics as UpdateMetrics), ...this.#failures.metrics };
   }
 
   protected override async write(path: string): Promise<void> {

@@ -106,7 +106,11 @@ describe.each(names)('an environment that %s', (trouble) => {
 
   test('onEnvError reset: GRPO plays the episode again, so that groups stay complete', async () => {
     const groups: number[] = [];
-    const onEpisodeEnd = ({ group }: { group: number }): void => void groups.push(group);
+    const positions: number[] = [];
+    const onEpisodeEnd = ({ group, globalStep }: { group: number; globalStep: number }): void => {
+      groups.push(group);
+      positions.push(globalStep);
+    };
     const { metrics, episodeLengths } = await grpo((step) => step % 30 === 0, {
       onEnvError: 'reset',
       callbacks: { onEpisodeEnd },
@@ -115,6 +119,9 @@ describe.each(names)('an environment that %s', (trouble) => {
     expect(groups.filter((group) => group === 0)).toHaveLength(8);
     expect(column(metrics, 'envFailures').reduce((sum, count) => sum! + count!, 0)).toBeGreaterThan(3);
     expect(metrics.at(-1)!['globalStep']).toBe(episodeLengths.reduce((sum, length) => sum + length, 0));
+    // What they are drawn over never goes back, from one rollout to the next either.
+    expect(positions).toEqual(positions.toSorted((a, b) => a - b));
+    expect(positions.at(-1)).toBe(metrics.at(-1)!['globalStep']);
   });
 });
 
@@ -165,6 +172,13 @@ describe('an environment that', () => {
     const rest = await tinyRun(fresh(), { ...common, resume: half.checkpoint });
     expect(rest.agent.policy.stateDict()).toEqual(whole.agent.policy.stateDict());
     expect(column(rest.metrics, 'envFailures')).toEqual([0, 0]);
+  });
+
+  test('ends the run if it fails has no failures to count, be it watched or not', async () => {
+    for (const more of [{ envTimeoutMs: 1000 }, { onEnvError: 'stop' }, {}] as const) {
+      const { metrics } = await tinyRun(fresh(), more);
+      expect(metrics.filter((row) => 'envFailures' in row)).toEqual([]);
+    }
   });
 
   test.each([

@@ -33,7 +33,8 @@ const MOST_FAILURES = 10;
  * interrupted.
  */
 export class ErrorGuard<E extends Env = Env> extends Wrapper<E> {
-  readonly #truncates: boolean;
+  /** What is done with a failed step. */
+  readonly onError: 'throw' | 'truncate';
   readonly #timeoutMs: number | undefined;
   #observation: unknown = null;
   #failures = 0;
@@ -49,11 +50,11 @@ export class ErrorGuard<E extends Env = Env> extends Wrapper<E> {
     if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST)) {
       throw new RangeError(`ErrorGuard: timeoutMs is ${timeoutMs}, but must be above 0 and at most ${LONGEST}`);
     }
-    this.#truncates = onError === 'truncate';
+    this.onError = onError;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Steps that have failed so far. */
+  /** Steps that have failed so far, and ended their episodes. */
   get failures(): number {
     return this.#failures;
   }
@@ -110,7 +111,7 @@ export class ErrorGuard<E extends Env = Env> extends Wrapper<E> {
   }
 
   #failed(error: unknown): StepResult<unknown> {
-    if (!this.#truncates) throw error;
+    if (this.onError === 'throw') throw error;
     const problem = error instanceof Error ? error.message : String(error);
     if (++this.#inRow > MOST_FAILURES) {
       const message = `${this.env}: ${this.#inRow} episodes in a row have failed, the last of them so: ${problem}`;
