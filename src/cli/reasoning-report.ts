@@ -64,7 +64,7 @@ export function resultJson(result: ReasoningResult): object {
     checkpoint: model,
     before: shares(before),
     after: shares(after),
-    rl: rl && { updates: rl.updates, episodes: rl.episodeReturns.length, tokens: rl.steps, seconds: rl.seconds },
+    rl: rl && { updates: rl.updates, episodes: rl.episodes, tokens: rl.steps, seconds: rl.seconds },
   };
 }
 
@@ -93,8 +93,8 @@ export function measured({ greedy, sampled }: Answers): string {
   return `   Held-out problems answered rightly: ${percent(greedy.accuracy ?? 0)}${drawn}.`;
 }
 
-export function rlSummary({ steps, updates, episodeReturns, seconds, stoppedBy }: TrainTextResult): string {
-  const counts = `${grouped(episodeReturns.length)} texts of ${grouped(steps)} tokens, ${grouped(updates)} updates`;
+export function rlSummary({ steps, updates, episodes, seconds, stoppedBy }: TrainTextResult): string {
+  const counts = `${grouped(episodes)} texts of ${grouped(steps)} tokens, ${grouped(updates)} updates`;
   return `   ${counts} in ${duration(seconds)}${stoppedBy === 'signal' ? ': interrupted' : ''}.`;
 }
 

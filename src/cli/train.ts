@@ -216,13 +216,12 @@ const ENDINGS: Readonly<Record<TrainResult['stoppedBy'], (recipe: Recipe) => str
 };
 
 function summary(recipe: Recipe, result: TrainResult): string {
-  const { steps, updates, seconds, episodeReturns, stoppedBy } = result;
-  const latest = episodeReturns.slice(-100);
-  const counts = `${grouped(steps)} steps, ${grouped(episodeReturns.length)} episodes, ${grouped(updates)} updates`;
+  const { steps, updates, seconds, episodes, meanReturn, stoppedBy } = result;
+  const counts = `${grouped(steps)} steps, ${grouped(episodes)} episodes, ${grouped(updates)} updates`;
   const reached =
-    latest.length === 0
+    meanReturn === null
       ? 'No episode has ended yet.'
-      : `Mean return ${figure(latest.reduce((sum, value) => sum + value, 0) / latest.length)} over the latest ${latest.length} episodes.`;
+      : `Mean return ${figure(meanReturn)} over the latest ${Math.min(episodes, 100)} episodes.`;
   return `Trained for ${counts} in ${duration(seconds)}${ENDINGS[stoppedBy](recipe)}.\n${reached}`;
 }
 
@@ -243,13 +242,11 @@ function evaluationJson({ mean, std, returns }: EvaluationResult): object {
 }
 
 function resultJson(result: TrainResult, evaluation: EvaluationResult | null): object {
-  const { steps, updates, seconds, seed, runDirectory, checkpoint, stoppedBy, episodeReturns } = result;
-  const latest = episodeReturns.slice(-100);
-  const meanReturn = latest.length === 0 ? null : latest.reduce((sum, value) => sum + value, 0) / latest.length;
+  const { steps, updates, seconds, seed, runDirectory, checkpoint, stoppedBy, episodes, meanReturn } = result;
   return {
     stoppedBy,
     steps,
-    episodes: episodeReturns.length,
+    episodes,
     updates,
     seconds,
     seed,

@@ -14,11 +14,12 @@ import { runStateShape } from './run-state.ts';
 import { checkPlan, type Plan } from './training-files.ts';
 
 const FORMAT = 'gymformer-agent';
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const FILE = 'training.json';
 
 /** Any number: an environment may give rewards that are none, over which `onNonFinite: 'skip'` passes. */
-const returns = z.array(z.custom<number>((value) => typeof value === 'number'));
+const real = z.custom<number>((value) => typeof value === 'number');
+const returns = z.array(real).readonly();
 
 const schema = z.strictObject({
   format: z.literal(FORMAT),
@@ -28,7 +29,8 @@ const schema = z.strictObject({
   seed: z.int().min(0),
   plan: z.record(z.string(), z.union([z.number(), z.boolean(), z.string(), z.null()])),
   ...runStateShape,
-  returns,
+  runningReward: real,
+  recentReturns: returns,
   random: z.record(z.string(), generatorState as z.ZodType<GeneratorState>),
   /** REINFORCE's running mean of returns. */
   baseline: z.number().nullable(),
@@ -36,7 +38,7 @@ const schema = z.strictObject({
   collector: z
     .strictObject({
       observations: z.instanceof(Float32Array) as z.ZodType<Float32Array>,
-      returns: returns.readonly(),
+      returns,
       lengths: z.array(z.int()).readonly(),
       resetting: z.array(z.int()).readonly(),
     })

@@ -88,7 +88,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
   }
 
   async train(): Promise<TrainCriticFreeResult> {
-    return { ...(await this.run()), agent: this.#agent };
+    return Object.assign(await this.run(), { agent: this.#agent });
   }
 
   protected override async write(path: string): Promise<void> {

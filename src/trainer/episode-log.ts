@@ -1,46 +1,78 @@
-// The episodes of a run, and the means that are told of them.
+// The latest episodes of a run, and the means that are told of them.
 
 import type { Episode } from '../rl/index.ts';
 
 /** Episodes that means are taken over. */
 export const WINDOW = 100;
 
-/** Keeps what episodes came to. */
-export class EpisodeLog {
-  readonly returns: number[] = [];
-  /** In steps. */
-  readonly lengths: number[] = [];
+/** What is kept of the episodes so far. */
+export interface EpisodeCounts {
+  readonly episodes: number;
   /** After each episode 0.95 times the one before (0 before the first) plus 0.05 times the episode's return. */
-  readonly runningRewards: number[] = [];
+  readonly runningReward: number;
+  /** Of the latest 100 episodes, oldest first. */
+  readonly recentReturns: readonly number[];
+  /** In steps. */
+  readonly recentLengths: readonly number[];
+}
+
+/** Counts episodes, and keeps what the latest came to. */
+export class EpisodeLog {
+  #count = 0;
+  #runningReward = 0;
+  #returns: number[] = [];
+  #lengths: number[] = [];
 
   get count(): number {
-    return this.returns.length;
+    return this.#count;
   }
 
+  /** See {@link EpisodeCounts}. */
   get runningReward(): number {
-    return this.runningRewards.at(-1) ?? 0;
+    return this.#runningReward;
   }
 
   /** Over the latest 100 episodes; null before the first. */
   get meanReturn(): number | null {
-    return mean(this.returns.slice(-WINDOW));
+    return mean(this.#returns);
   }
 
   /** Over the latest 100 episodes; null before the first. */
   get meanLength(): number | null {
-    return mean(this.lengths.slice(-WINDOW));
+    return mean(this.#lengths);
   }
 
-  /** Keeps the first `count` episodes. */
-  forgetAfter(count: number): void {
-    for (const list of [this.returns, this.lengths, this.runningRewards]) list.length = Math.min(list.length, count);
+  /** A copy, and what to go back to. */
+  get counts(): EpisodeCounts {
+    return {
+      episodes: this.#count,
+      runningReward: this.#runningReward,
+      recentReturns: this.#returns.slice(),
+      recentLengths: this.#lengths.slice(),
+    };
+  }
+
+  set counts({ episodes, runningReward, recentReturns, recentLengths }: EpisodeCounts) {
+    this.#count = episodes;
+    this.#runningReward = runningReward;
+    this.#returns = recentReturns.slice();
+    this.#lengths = recentLengths.slice();
   }
 
   add({ return: episodeReturn, length }: Pick<Episode, 'return' | 'length'>): void {
-    this.runningRewards.push(0.95 * this.runningReward + 0.05 * episodeReturn);
-    this.returns.push(episodeReturn);
-    this.lengths.push(length);
+    this.#count++;
+    this.#runningReward = runningAfter(this.#runningReward, episodeReturn);
+    this.#returns.push(episodeReturn);
+    this.#lengths.push(length);
+    if (this.#returns.length <= WINDOW) return;
+    this.#returns.shift();
+    this.#lengths.shift();
   }
+}
+
+/** The running reward after an episode. */
+export function runningAfter(runningReward: number, episodeReturn: number): number {
+  return 0.95 * runningReward + 0.05 * episodeReturn;
 }
 
 /** The mean, or null of nothing. */

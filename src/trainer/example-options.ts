@@ -88,7 +88,7 @@ export interface ExampleResult {
   /** The last evaluation's; null if there was none. */
   readonly evalLoss: number | null;
   readonly evaluations: readonly ExampleEvaluation[];
-  /** One row a step, as in metrics.jsonl. */
+  /** One row a step, as in metrics.jsonl, from which they are read when they are asked for; without a directory, those since the run went on. */
   readonly metrics: readonly MetricsRow[];
   readonly steps: number;
   /** Tokens read, without what only fills rows up. */

@@ -27,6 +27,7 @@ import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import { planEpoch, type Sized } from './length-buckets.ts';
 import { activationBytes, checkBudget, type MemoryBudget, memoryBudget } from './memory-budget.ts';
 import type { Resumed } from './resume.ts';
+import { ResultRows } from './result-rows.ts';
 import { openRunPlace } from './run-place.ts';
 import { trainedParameters } from './training-files.ts';
 
@@ -57,7 +58,7 @@ export class ExampleRun<Row extends Sized> {
   readonly #kept: KeptCheckpoints;
   /** Where the checkpoint stood that the run goes on from. */
   readonly #before: { readonly step: number; readonly tokens: number; readonly seconds: number };
-  readonly #metrics: MetricsRow[] = [];
+  readonly #resultRows: ResultRows;
   readonly #trainLoss: number[] = [];
   readonly #evaluations: ExampleEvaluation[] = [];
   /** The weights of the best evaluation, if there were others since. */
@@ -118,6 +119,7 @@ export class ExampleRun<Row extends Sized> {
     this.#savePath = place.savePath;
     this.#kept = place.kept;
     this.#modelFolder = place.checkpoint;
+    this.#resultRows = new ResultRows(directory);
     // A step that has told nothing yet is told of again.
     const resumesAfter = continues ? this.#step - (this.#told === null ? 0 : 1) : null;
     this.#written = new RunLog({ directory, trackers, name, config: this.#config(), resumesAfter, warn });
@@ -181,7 +183,7 @@ export class ExampleRun<Row extends Sized> {
     this.#written.append('metrics', row);
     this.#told = null;
     this.#isSaved = false;
-    this.#metrics.push(row);
+    this.#resultRows.addMetrics(row);
     if (evaluation !== undefined) await this.#remember(evaluation);
     await this.#call('onStep', (callbacks) => callbacks.onStep?.(this.#progress(), row));
     if (evaluation !== undefined) {
@@ -320,11 +322,10 @@ export class ExampleRun<Row extends Sized> {
     this.#writeSummary(stoppedBy, { stopReason, ...more });
     if (directory !== null) await drawMedia(directory.path, this.#options.warn);
     const { tokens, seconds, evalLoss } = this.#progress();
-    return {
+    return this.#resultRows.metricsTo({
       trainLoss: this.#trainLoss,
       evalLoss,
       evaluations: this.#evaluations,
-      metrics: this.#metrics,
       steps: this.#step,
       tokens,
       seconds,
@@ -333,7 +334,7 @@ export class ExampleRun<Row extends Sized> {
       modelFolder: this.#modelFolder,
       stoppedBy,
       ...(stopReason === undefined ? {} : { stopReason }),
-    };
+    });
   }
 
   async #call(name: keyof ExampleCallbacks, invoke: (callbacks: ExampleCallbacks) => unknown): Promise<void> {

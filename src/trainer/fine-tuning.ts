@@ -85,7 +85,7 @@ export async function fineTune<Row extends Sized>(
   if (lora !== undefined) applyLora(model, lora, { seed: settings.seed });
   const run = new ExampleRun(task, settings, { ...options, resumed, state });
   try {
-    return { model, ...(await run.train()) };
+    return Object.assign(await run.train(), { model });
   } finally {
     await run.close();
   }

@@ -146,7 +146,7 @@ export async function trainReward(options: TrainRewardOptions): Promise<RewardRe
     const result = await run.train();
     const losses = result.evaluations.map(({ loss }) => loss);
     const bestEvaluation = result.evaluations[losses.indexOf(Math.min(...losses))] ?? null;
-    return { rewardModel: reward, rewardModelPath: task.modelPath, bestEvaluation, ...result };
+    return Object.assign(result, { rewardModel: reward, rewardModelPath: task.modelPath, bestEvaluation });
   } finally {
     await run.close();
   }

@@ -6,7 +6,7 @@ import type { MetricsRow, Tracker } from '../tracking/index.ts';
 import type { EpisodeEnd, RunCallbacks, TrainProgress } from './callbacks.ts';
 import type { CheckpointDetails } from './checkpoint.ts';
 import { checkPositiveInteger, type EnvTroubleOptions } from './environments.ts';
-import { type EpisodeLog, WINDOW } from './episode-log.ts';
+import type { EpisodeCounts } from './episode-log.ts';
 import { memoryUsed } from './memory-used.ts';
 import type { Resumed } from './resume.ts';
 import type { RunState } from './run-state.ts';
@@ -55,7 +55,11 @@ export type StoppedBy = 'maxEpisodes' | 'totalSteps' | 'stopAtMeanReturn' | 'max
 
 /** What every run comes to. */
 export interface RunResult {
-  /** After each episode, in the order in which they ended: 0.95 times the one before (0 at first) plus 0.05 times the return. */
+  /**
+   * After each episode, in the order in which they ended: 0.95 times the one before (0 at first) plus 0.05 times the return. Of a run that
+   * went on in its own directory, this list and those below begin with the run; otherwise, with what it went on from. They are read from
+   * the directory when they are asked for, if there is one.
+   */
   readonly runningRewards: readonly number[];
   /** The sum of each episode's rewards, as the environment gave them. */
   readonly episodeReturns: readonly number[];
@@ -63,6 +67,10 @@ export interface RunResult {
   readonly episodeLengths: readonly number[];
   /** One row an update, as in metrics.jsonl. */
   readonly metrics: readonly MetricsRow[];
+  /** How many have ended, before the run went on too. */
+  readonly episodes: number;
+  /** Of the latest 100 episodes; null before the first. */
+  readonly meanReturn: number | null;
   /** Steps of all environments together. */
   readonly steps: number;
   readonly updates: number;
@@ -101,9 +109,7 @@ export interface RunFacts<R, M, E extends EpisodeEnd> {
 }
 
 /** What holds between two updates. */
-export interface Standing extends Pick<RunState, 'steps' | 'updates' | 'seconds'> {
-  readonly episodes: number;
-}
+export type Standing = Pick<RunState, 'steps' | 'updates' | 'seconds'> & EpisodeCounts;
 
 /** When a run is over. */
 export function limitOf({ maxEpisodes, totalSteps }: RunOptions): { unit: 'steps' | 'episodes'; count: number } {
@@ -140,18 +146,9 @@ export function perSecond(count: number, seconds: number): number {
 }
 
 /** What the description of an agent says of a run's counters. */
-export function countersOf(
-  { steps, updates, returns, lengths }: RunState,
-  { runningRewards }: EpisodeLog,
-): NonNullable<CheckpointDetails['counters']> {
-  return {
-    steps,
-    episodes: returns.length,
-    updates,
-    runningReward: runningRewards[returns.length - 1] ?? 0,
-    recentReturns: returns.slice(-WINDOW),
-    recentLengths: lengths.slice(-WINDOW),
-  };
+export function countersOf(standing: Standing): NonNullable<CheckpointDetails['counters']> {
+  const { seconds: _seconds, ...counters } = standing;
+  return counters;
 }
 
 /** What config.json says of every run. */

@@ -11,9 +11,11 @@ export const runStateShape = {
   updates: count,
   /** Spent on it, in all of its processes together. */
   seconds: z.number(),
-  /** Of each episode so far. */
-  returns: z.array(z.number()),
-  lengths: z.array(count),
+  /** As in EpisodeCounts. */
+  episodes: count,
+  runningReward: z.number(),
+  recentReturns: z.array(z.number()).readonly(),
+  recentLengths: z.array(count).readonly(),
   /** Where the run directory's files of rows ended. */
   rows: z.strictObject({ metrics: count, episodes: count, completions: count }).partial(),
   /** Those that the run has written, this one included. */

@@ -37,6 +37,7 @@ import {
   type Stop,
   type StoppedBy,
 } from './run-options.ts';
+import { ResultRows } from './result-rows.ts';
 import { openRunPlace } from './run-place.ts';
 import type { RunState } from './run-state.ts';
 
@@ -52,14 +53,15 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   protected updates = 0;
   readonly #options: RunOptions;
   readonly #facts: RunFacts<R, M, E>;
-  readonly #metrics: MetricsRow[] = [];
   /** Undefined until nothing can be wrong any more. */
   #written: RunLog | undefined;
+  /** As `#written`. */
+  #resultRows: ResultRows | undefined;
   /** Undefined where nothing is recorded. */
   #replays: ReplayRecorder | undefined;
   #savePath = 'models';
   #kept: KeptCheckpoints | undefined;
-  #standing: Standing = { steps: 0, updates: 0, seconds: 0, episodes: 0 };
+  #standing: Standing = { steps: 0, updates: 0, seconds: 0, ...this.log.counts };
   /** Where the files of rows end with what belongs to the updates so far. */
   #rows: RowPositions = {};
   /** The row of an update that could not be written down. */
@@ -125,6 +127,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.#kept = place.kept;
     this.#checkpoint = place.checkpoint;
     const resumesAfter = continues ? this.steps : null;
+    this.#resultRows = new ResultRows(directory);
     this.#written = new RunLog({ directory, trackers, name, config: config(), resumesAfter, warn });
   }
 
@@ -158,10 +161,10 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   /** Goes on from where a checkpoint stood. Comes before {@link open}. */
   protected goOnFrom(state: RunState): void {
-    const { steps, updates, returns, lengths } = state;
+    const { steps, updates } = state;
     this.steps = steps;
     this.updates = updates;
-    returns.forEach((value, i) => this.log.add({ return: value, length: lengths[i]! }));
+    this.log.counts = state;
     this.#stepsBefore = steps;
     this.#savedAt = updates;
     this.#before = state;
@@ -169,13 +172,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   /** What a checkpoint keeps of every run. */
   protected get runState(): RunState {
-    const { steps, updates, seconds, episodes } = this.#standing;
     return {
-      steps,
-      updates,
-      seconds,
-      returns: this.log.returns.slice(0, episodes),
-      lengths: this.log.lengths.slice(0, episodes),
+      ...this.#standing,
       rows: this.#rows,
       checkpoints: this.#kept!.with({ name: basename(this.#nextCheckpoint), score: this.#score }),
     };
@@ -233,7 +231,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   #mark(): void {
     const { steps, updates } = this;
-    this.#standing = { steps, updates, seconds: this.#seconds, episodes: this.log.count };
+    this.#standing = { steps, updates, seconds: this.#seconds, ...this.log.counts };
     this.mark();
   }
 
@@ -246,7 +244,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       if (!this.signal?.aborted || error !== this.signal.reason) throw error;
     }
     this.steps = this.#standing.steps;
-    this.log.forgetAfter(this.#standing.episodes);
+    this.#resultRows!.dropEpisodes(this.log.count - this.#standing.episodes);
+    this.log.counts = this.#standing;
     this.written.directory?.cutRows(this.#rows);
     this.#stop ??= { by: 'signal' };
     return undefined;
@@ -275,7 +274,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     if (row === undefined) return;
     this.written.append('metrics', row);
     this.#unwritten = undefined;
-    this.#metrics.push(row);
+    this.#resultRows!.addMetrics(row);
     this.#rows = this.written.directory?.rowEnds() ?? {};
   }
 
@@ -290,6 +289,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   /** Writes an episode of the rollout under way down, before its steps are added to `steps`. */
   protected note({ endedAt, ...episode }: EndedEpisode<E>): void {
     this.log.add(episode);
+    this.#resultRows!.addEpisode(episode);
     const { count, runningReward } = this.log;
     const globalStep = this.steps + endedAt;
     const end = { ...episode, episode: count, globalStep, runningReward } as unknown as E;
@@ -299,6 +299,11 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     if (logInterval === undefined || count % logInterval !== 0) return;
     const told = `running reward ${runningReward.toFixed(2)}, return ${episode.return.toFixed(2)}`;
     log(`episode ${count}: ${told}, ${episode.length} steps`);
+  }
+
+  /** Where episodes are written down. */
+  protected get episodeFile(): 'episodes' | 'completions' {
+    return 'episodes';
   }
 
   /** Adds an episode's line to episodes.jsonl. */
@@ -361,11 +366,9 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   }
 
   #result(stop: Stop): RunResult {
-    return {
-      runningRewards: this.log.runningRewards,
-      episodeReturns: this.log.returns,
-      episodeLengths: this.log.lengths,
-      metrics: this.#metrics,
+    const numbers = {
+      episodes: this.log.count,
+      meanReturn: this.log.meanReturn,
       steps: this.steps,
       updates: this.updates,
       seconds: this.#progress().seconds,
@@ -375,6 +378,9 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       stoppedBy: stop.by,
       ...(stop.reason === undefined ? {} : { stopReason: stop.reason }),
     };
+    const before = this.#facts.resumed.continues ? 0 : (this.#before?.runningReward ?? 0);
+    const rows = this.#resultRows!;
+    return rows.metricsTo(rows.episodesTo(numbers, this.episodeFile, before));
   }
 
   #writeSummary(stoppedBy: StoppedBy | 'diverged' | 'failed', reason?: string): void {
@@ -397,7 +403,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   /** What the description of an agent says of the counters. */
   protected get counters(): NonNullable<CheckpointDetails['counters']> {
-    return countersOf(this.runState, this.log);
+    return countersOf(this.#standing);
   }
 
   /** What config.json says of every run. */

@@ -67,7 +67,7 @@ export interface TrainTextOptions extends EpisodeRunOptions {
   readonly callbacks?: TextCallbacks | readonly TextCallbacks[] | undefined;
 }
 
-/** What a run with a language model came to. After `resume`, returns and lengths are those of both runs, `metrics` of this one. */
+/** What a run with a language model came to. */
 export interface TrainTextResult extends RunResult {
   readonly policy: TokenPolicy;
   /** The last checkpoint: a model folder that `fromPretrained` and Python's transformers open; of a model with adapters, these alone, as PEFT saves them. */
@@ -137,7 +137,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   }
 
   async train(): Promise<TrainTextResult> {
-    return { ...(await this.run()), policy: this.#policy };
+    return Object.assign(await this.run(), { policy: this.#policy });
   }
 
   protected override async collect(): Promise<TokenRollout> {
@@ -155,6 +155,10 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   /** So that saving costs little beside learning, however large the model. */
   protected override get defaultSaveInterval(): number {
     return 10 * this.episodesPerUpdate;
+  }
+
+  protected override get episodeFile(): 'completions' {
+    return 'completions';
   }
 
   /** Texts have lines of their own, which say more. */

@@ -25,7 +25,7 @@ import { packageVersion } from '../tracking/version.ts';
 
 const TENSORS = 'training.safetensors';
 const STATE = 'training.json';
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 
 const count = z.int().min(0);
 

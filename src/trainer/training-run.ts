@@ -139,7 +139,7 @@ export class TrainingRun extends Run<Rollout, object> {
   }
 
   async train(): Promise<TrainResult> {
-    return { ...(await this.run()), agent: this.#agent };
+    return Object.assign(await this.run(), { agent: this.#agent });
   }
 
   async close(): Promise<void> {

@@ -118,8 +118,12 @@ describe('a language model', () => {
     for (const { checkpoint, updates } of [broken, never, once]) {
       const { result } = await resumed(checkpoint, { algorithm });
       expect(timeless(result.metrics)).toEqual(timeless(whole.metrics.slice(updates)));
-      expect(result.episodeReturns).toEqual(whole.episodeReturns);
-      expect(result.runningRewards).toEqual(whole.runningRewards);
+      // Without a directory, a run knows of its own episodes alone.
+      const before = whole.episodeReturns.length - result.episodeReturns.length;
+      expect(before).toBe((whole.episodeReturns.length / whole.updates) * updates);
+      expect(result.episodeReturns).toEqual(whole.episodeReturns.slice(before));
+      expect(result.runningRewards).toEqual(whole.runningRewards.slice(before));
+      expect([result.episodes, result.meanReturn]).toEqual([whole.episodes, whole.meanReturn]);
       expect(result.policy.stateDict()).toEqual(whole.policy.stateDict());
       expect([result.steps, result.updates, result.seed]).toEqual([whole.steps, whole.updates, 5]);
     }
