@@ -25,7 +25,7 @@ export async function bundle(entries: Readonly<Record<string, string>>): Promise
     outdir: FOLDER,
     outExtension: { '.js': '.mjs' },
     logLevel: 'error',
-    external: ['koffi', 'onnxruntime-node', '@cortex-js/compute-engine', '@napi-rs/*'],
+    external: ['koffi', 'onnxruntime-node', '@cortex-js/compute-engine', '@napi-rs/*', 'vite'],
     // Bundled CommonJS packages ask for built-in modules in their own way.
     banner: {
       js: "import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);",

@@ -1,10 +1,10 @@
-// What saving costs the run of `npm start`, at its defaults.
+// What saving costs the run of `npm start`, at its defaults. It is trained in slices of one checkpoint more each, by processes of their own.
 
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundle, bundleOf } from './bundle.ts';
 import { FOLDER } from './results.ts';
-import { started } from './tiny-runs.ts';
+import { MAIN, started } from './tiny-runs.ts';
 
 /** What it costs. */
 export interface Saving {
@@ -18,38 +18,36 @@ export interface Saving {
   readonly share: number;
 }
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
-/** Of ten updates each. */
-const CHECKPOINTS = 2;
+const CHECKPOINTS = 8;
+/** Texts from one to the next by default: ten updates of 256. */
+const INTERVAL = 10 * 256;
 
-/** Trains by the recipe, but less. */
-export async function saving(): Promise<Saving> {
-  await bundle({ 'save-times': join(import.meta.dirname, 'save-times.ts') });
+/** Trains by the recipe, but less. @param under see run.ts */
+export async function saving(under: string | undefined): Promise<Saving> {
+  await bundle({ 'save-times': join(import.meta.dirname, 'save-times.ts'), command: MAIN });
   const run = join(FOLDER, 'checkpoints');
   const times = `${run}-times.jsonl`;
   for (const path of [run, times]) rmSync(path, { recursive: true, force: true });
-  const words = [
-    '--sft.maxSteps',
-    '60',
-    '--rl.maxEpisodes',
-    String(CHECKPOINTS * 10 * 256),
-    '--evaluation.problems',
-    '16',
-  ];
-  const hook = ['--import', bundleOf('save-times'), '--import', 'tsx'];
-  const train = [MAIN, 'train', 'recipes/cot-arithmetic.yaml', '--runDirectory', run, '--quiet', ...words];
   const environment = { RELIABILITY_SAVE_TIMES: times, GYMFORMER_THREADS: '' };
-  const { code, errors } = await started([process.execPath, ...hook, ...train], environment).ended;
-  if (code !== 0 || !existsSync(times)) throw new Error(`the run fails: ${errors}`);
-  const rows = linesOf<{ seconds: number }>(join(run, 'rl/metrics.jsonl'));
+  const node = [process.execPath, '--import', bundleOf('save-times'), bundleOf('command'), 'train', '--quiet'];
+  for (let slice = 1; slice <= CHECKPOINTS; slice++) {
+    const first = ['recipes/cot-arithmetic.yaml', '--runDirectory', run, '--sft.maxSteps', '60'];
+    const which = slice === 1 ? [...first, '--evaluation.problems', '16'] : ['--resume', run];
+    const words = [...node, ...which, '--rl.maxEpisodes', String(slice * INTERVAL)];
+    const whole = (under === undefined ? words : [under, ...words]) as [string, ...string[]];
+    const { code, errors } = await started(whole, environment).ended;
+    if (code !== 0 || !existsSync(times)) throw new Error(`the run fails: ${errors}`);
+  }
+  const rows = linesOf<{ update: number; seconds: number }>(join(run, 'rl/metrics.jsonl'));
   const own = join(run, 'rl/checkpoints');
   const saves = linesOf<{ path: string; milliseconds: number }>(times).filter(({ path }) => path.startsWith(own));
-  // Medians: of a machine that does other things meanwhile, single updates and saves tell little.
-  const secondsAnUpdate = median(rows.slice(1).map(({ seconds }, i) => seconds - rows[i]!.seconds));
+  // Of the slices' first updates a start is part, and of later ones' first too the checkpoint before.
+  const within = rows.slice(1).filter(({ update }) => update % 10 !== 1);
+  const secondsAnUpdate = median(within.map(({ update, seconds }) => seconds - rows[update - 2]!.seconds));
   const secondsACheckpoint = median(saves.map(({ milliseconds }) => milliseconds / 1000));
-  const between = (rows.length / saves.length) * secondsAnUpdate;
+  const between = (INTERVAL / 256) * secondsAnUpdate;
   const share = secondsACheckpoint / (between + secondsACheckpoint);
-  return { updates: rows.length, checkpoints: saves.length, secondsAnUpdate, secondsACheckpoint, share };
+  return { updates: within.length, checkpoints: saves.length, secondsAnUpdate, secondsACheckpoint, share };
 }
 
 function linesOf<T>(file: string): T[] {

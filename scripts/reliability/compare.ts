@@ -4,14 +4,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
-const ROWS = ['metrics.jsonl', 'episodes.jsonl', 'completions.jsonl'];
+const ROWS = ['metrics.jsonl', 'episodes.jsonl', 'completions.jsonl', 'evaluation.jsonl'];
 /** What the clock and the system say. */
 const MEASURED = ['seconds', 'stepsPerSecond', 'tokensPerSecond', 'memory'];
 
 type Row = Readonly<Record<string, unknown>>;
 
 /** The complete lines of a file, without what the clock says. @throws SyntaxError if one is no JSON */
-export function rowsOf(file: string): Row[] {
+function rowsOf(file: string): Row[] {
   if (!existsSync(file)) return [];
   // What follows the last line end was being written.
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
@@ -21,9 +21,9 @@ export function rowsOf(file: string): Row[] {
   });
 }
 
-/** What is wrong with the rows of a run that was broken off, if anything: they must be the first ones of the whole run. */
+/** What is wrong with the rows of a run that was broken off, if anything: in all stages they must be the first ones of the whole run. */
 export function wrongRows(whole: string, broken: string): string | null {
-  for (const name of ROWS) {
+  for (const name of comparedIn(broken).filter((file) => file.endsWith('.jsonl'))) {
     let found: Row[];
     try {
       found = rowsOf(join(broken, name));
@@ -53,12 +53,13 @@ export function difference(whole: string, other: string): string | null {
 /** What killed processes left in a run that has ended. */
 export function leftovers(run: string): string | null {
   const names = readdirSync(run, { recursive: true, encoding: 'utf8' });
-  const left = names.filter((name) => /\.(tmp|old)(-\d+)?$/.test(name) || name === 'lock.json');
+  const left = names.filter((name) => /\.(tmp|old)(-[\da-f-]+)?$/.test(name) || name === 'lock.json');
   return left.length === 0 ? null : `left behind: ${left.join(', ')}`;
 }
 
 /** Files of rows, of weights and of moments. */
 function comparedIn(run: string): string[] {
+  if (!existsSync(run)) return [];
   const names = readdirSync(run, { recursive: true, encoding: 'utf8' });
   return names.filter((name) => name.endsWith('.safetensors') || ROWS.includes(basename(name))).sort();
 }

@@ -8,7 +8,7 @@ import { defaultRng } from '../../src/random/index.ts';
 import { latestCheckpoint } from '../../src/trainer/index.ts';
 import { difference, leftovers, wrongRows } from './compare.ts';
 import { FOLDER } from './results.ts';
-import { begin, commandOf, type Ended, NAMES, prepare, started } from './tiny-runs.ts';
+import { begin, commandOf, type Ended, prepare, started, TRAINERS } from './tiny-runs.ts';
 
 const MOUNT = 'mount -t tmpfs -o "size=$SIZE" none "$RUN"; if [ -d "$BEFORE" ]; then cp -a "$BEFORE/." "$RUN"; fi';
 const LEAVE = 'cp -a "$RUN/." "$AFTER"; exit $CODE';
@@ -50,8 +50,8 @@ export async function disks(times: number, seed: number): Promise<readonly Disk[
   rmSync(folder, { recursive: true, force: true });
   const found = new Map<Case, string[]>();
   const tried = new Map<Case, number>();
-  const generator = defaultRng([seed, NAMES.length]);
-  for (const name of NAMES) {
+  const generator = defaultRng([seed, TRAINERS.length]);
+  for (const name of TRAINERS) {
     const whole = join(folder, `${name}-whole`);
     const straight = await begin(name, whole).ended;
     if (straight.code !== 0) throw new Error(`${name} fails on a good disk: ${straight.errors}`);

@@ -1,13 +1,13 @@
 // Runs of every kind are killed at random moments, again and again, and go on; in the end each must equal the run that nobody broke off.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { defaultRng, type Generator } from '../../src/random/index.ts';
 import { latestCheckpoint } from '../../src/trainer/index.ts';
-import { difference, leftovers, rowsOf, wrongRows } from './compare.ts';
+import { difference, leftovers, wrongRows } from './compare.ts';
 import { FOLDER } from './results.ts';
-import { begin, type Ended, NAMES, prepare, type TinyRun, until, untilRow } from './tiny-runs.ts';
+import { begin, type Ended, metricsRows, prepare, stagesOf, type TinyRun, until, untilRow } from './tiny-runs.ts';
 
 /** How a moment is chosen, and of a hundred kills how many are so. */
 const SHARES = {
@@ -37,13 +37,13 @@ export interface Killed {
   readonly failures: readonly string[];
 }
 
-/** Kills `count` times. */
-export async function kills(count: number, seed: number): Promise<Killed> {
+/** Kills runs of these names `count` times in all. */
+export async function kills(names: readonly string[], count: number, seed: number): Promise<Killed> {
   await prepare();
   const folder = join(FOLDER, 'kills');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const trials = NAMES.map((name, i) => new Trial(name, folder, defaultRng([seed, i])));
+  const trials = names.map((name, i) => new Trial(name, folder, defaultRng([seed, i])));
   const quota = (i: number): number =>
     Math.floor(((i + 1) * count) / trials.length) - Math.floor((i * count) / trials.length);
   const left = trials.map((trial, i) => () => trial.kill(quota(i)));
@@ -85,8 +85,8 @@ class Trial {
   #startMs = 0;
   /** Kills of the run under way. */
   #kills: Moment[] = [];
-  /** How far its latest checkpoint is; -1 if there is none. */
-  #saved = -1;
+  /** How far the latest checkpoint of each stage is. */
+  #saved = new Map<string, number>();
 
   constructor(name: string, folder: string, generator: Generator) {
     this.#name = name;
@@ -120,7 +120,7 @@ class Trial {
     this.#startMs = performance.now() - began;
     const { code, errors } = await ended;
     if (code !== 0) throw new Error(`${this.#name} fails without being killed: ${errors}`);
-    this.#rows = rowsOf(join(this.#whole, 'metrics.jsonl')).length;
+    this.#rows = metricsRows(this.#whole);
     this.#writes = Number(readFileSync(count, 'utf8'));
   }
 
@@ -134,7 +134,7 @@ class Trial {
     if (moment === 'write') return;
     if (moment === 'start') await pause(this.#generator.random() * 1.5 * this.#startMs);
     if (moment === 'row') {
-      const row = rowsOf(join(this.#run, 'metrics.jsonl')).length + this.#below(this.#rows / 2);
+      const row = metricsRows(this.#run) + 1 + this.#below(this.#rows / 2);
       await untilRow(child, this.#run, row);
       await pause(this.#generator.random() * 20);
     }
@@ -153,8 +153,9 @@ class Trial {
 
   /** The folders in which checkpoints are being written, or were when a process was killed. */
   #beingWritten(): string[] {
-    const folder = join(this.#run, 'checkpoints');
-    return existsSync(folder) ? readdirSync(folder).filter((name) => /\.(tmp|old)-\d+$/.test(name)) : [];
+    const folders = [...stagesOf(this.#run).map((stage) => join(stage, 'checkpoints')), join(this.#run, 'models')];
+    const names = folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
+    return names.filter((name) => /\.(tmp|old)-[\da-f-]+$/.test(name));
   }
 
   #afterKill(moment: Moment): void {
@@ -162,21 +163,23 @@ class Trial {
     this.moments[moment]++;
     this.#kills.push(moment);
     if (this.#beingWritten().length > 0) this.inCheckpoints++;
-    const metrics = join(this.#run, 'metrics.jsonl');
-    if (existsSync(metrics) && !/(^|\n)$/.test(readFileSync(metrics, 'utf8'))) this.inLines++;
+    const metrics = stagesOf(this.#run).map((stage) => join(stage, 'metrics.jsonl'));
+    if (metrics.some((file) => existsSync(file) && !/(^|\n)$/.test(readFileSync(file, 'utf8')))) this.inLines++;
     const problem = this.#lostCheckpoint() ?? wrongRows(this.#whole, this.#run);
     if (problem !== null) this.#fail(problem, 1);
   }
 
-  /** The latest checkpoint is there, undamaged, and no older than the one before this kill. */
+  /** The latest checkpoint of each stage is there, undamaged, and no older than the one before this kill. */
   #lostCheckpoint(): string | null {
-    if (!existsSync(this.#run)) return null;
-    const damaged: string[] = [];
-    const latest = latestCheckpoint(this.#run, { warn: (message) => damaged.push(message) });
-    if (damaged.length > 0) return damaged.join('; ');
-    const saved = latest === undefined ? -1 : standingOf(latest);
-    if (saved < this.#saved) return `the latest checkpoint was of ${this.#saved} and is of ${saved}`;
-    this.#saved = saved;
+    for (const stage of stagesOf(this.#run)) {
+      const damaged: string[] = [];
+      const latest = latestCheckpoint(stage, { warn: (message) => damaged.push(message) });
+      if (damaged.length > 0) return damaged.join('; ');
+      const before = this.#saved.get(stage) ?? -1;
+      const saved = latest === undefined ? -1 : standingOf(latest);
+      if (saved < before) return `the latest checkpoint in ${basename(stage)} was of ${before} and is of ${saved}`;
+      this.#saved.set(stage, saved);
+    }
     return null;
   }
 
@@ -202,7 +205,7 @@ class Trial {
   #anew(): void {
     rmSync(this.#run, { recursive: true, force: true });
     this.#kills = [];
-    this.#saved = -1;
+    this.#saved.clear();
   }
 
   #below(limit: number): number {

@@ -3,9 +3,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultRng } from '../../src/random/index.ts';
-import { difference, rowsOf } from './compare.ts';
+import { difference } from './compare.ts';
 import { FOLDER } from './results.ts';
-import { begin, NAMES, prepare, untilRow } from './tiny-runs.ts';
+import { begin, metricsRows, prepare, untilRow } from './tiny-runs.ts';
 
 /** What came of the runs of one kind. */
 export interface Resumed {
@@ -15,18 +15,18 @@ export interface Resumed {
   readonly failures: readonly string[];
 }
 
-/** Breaks each kind of run off `times` times, each time once to three times. */
-export async function resumes(times: number, seed: number): Promise<Resumed[]> {
+/** Breaks runs of each of these names off `times` times, each time once to three times. */
+export async function resumes(names: readonly string[], times: number, seed: number): Promise<Resumed[]> {
   await prepare();
   const folder = join(FOLDER, 'resumes');
   rmSync(folder, { recursive: true, force: true });
   const found: Resumed[] = [];
-  for (const [i, trainer] of NAMES.entries()) {
+  for (const [i, trainer] of names.entries()) {
     const generator = defaultRng([seed, i]);
     const whole = join(folder, `${trainer}-whole`);
     const { code, errors } = await begin(trainer, whole).ended;
     if (code !== 0) throw new Error(`${trainer} fails without a break: ${errors}`);
-    const rows = rowsOf(join(whole, 'metrics.jsonl')).length;
+    const rows = metricsRows(whole);
     const failures: string[] = [];
     for (let time = 0; time < times; time++) {
       const run = join(folder, `${trainer}-${time}`);

@@ -1,8 +1,11 @@
 // `npm run reliability [-- part…]`: breaks runs off, fills disks, feeds readers broken files, watches memory, and writes what came of it
-// into docs/reliability.md. Without a part: all of them, which takes hours; `table` writes the document from what was found last.
+// into its rows of docs/reliability.md. Without a part: all of them, which takes hours. `table` writes the rows anew, of what was found here.
 //
 //   npm run reliability kills -- --count 200     resumes -- --count 3       disks -- --count 1
 //   npm run reliability files -- --count 20000   soak -- --minutes 20       checkpoints    threads    table
+//
+// `--only` names runs, by a part of their names, to try `kills` and `resumes` with: the table is left alone then. `--under` is a command that
+// runs another one when the machine does nothing else: `checkpoints` measures time.
 
 import { parseArgs } from 'node:util';
 import { saving } from './checkpoints.ts';
@@ -12,8 +15,9 @@ import { kills } from './kills.ts';
 import { keep } from './results.ts';
 import { resumes } from './resumes.ts';
 import { soak } from './soak.ts';
-import { writeTable } from './table.ts';
+import { writeRows } from './table.ts';
 import { threads } from './threads.ts';
+import { RUNS } from './tiny-runs.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,17 +27,21 @@ const { values, positionals } = parseArgs({
     /** Of a processor, for each soaked work. */
     minutes: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    under: { type: 'string' },
   },
 });
 const seed = Number(values.seed);
 const count = (usual: number): number => Number(values.count ?? usual);
+const { only, under } = values;
+const runs = RUNS.filter((name) => only === undefined || name.includes(only));
 
 const PARTS = {
-  kills: () => kills(count(200), seed),
-  resumes: () => resumes(count(3), seed),
+  kills: () => kills(runs, count(200), seed),
+  resumes: () => resumes(runs, count(3), seed),
   disks: () => disks(count(1), seed),
   files: () => files(count(20_000), seed),
-  checkpoints: saving,
+  checkpoints: () => saving(under),
   threads,
   soak: () => soak(Number(values.minutes)),
 } as const;
@@ -46,7 +54,9 @@ const chosen = positionals.length === 0 ? Object.keys(PARTS) : named;
 for (const part of chosen as (keyof typeof PARTS)[]) {
   const began = performance.now();
   const found = await PARTS[part]();
-  keep(part, found, (performance.now() - began) / 1000);
   console.dir({ [part]: found }, { depth: null });
+  if (only !== undefined) continue;
+  keep(part, found, (performance.now() - began) / 1000);
+  writeRows(part);
 }
-writeTable();
+if (positionals.includes('table')) for (const part of Object.keys(PARTS)) writeRows(part);

@@ -12,12 +12,12 @@ const { mkdirSync, renameSync, appendFileSync } = fs;
 let began = 0;
 
 functions['mkdirSync'] = (...args) => {
-  if (/\.tmp-\d+$/.test(String(args[0]))) began = performance.now();
+  if (/\.tmp-[\da-f-]+$/.test(String(args[0]))) began = performance.now();
   return (mkdirSync as Call)(...args);
 };
 functions['renameSync'] = (...args) => {
   (renameSync as Call)(...args);
-  if (!/\.tmp-\d+$/.test(String(args[0]))) return;
+  if (!/\.tmp-[\da-f-]+$/.test(String(args[0]))) return;
   // The folder that holds it is flushed next, with what is told here.
   appendFileSync(file, `${JSON.stringify({ path: String(args[1]), milliseconds: performance.now() - began })}\n`);
 };

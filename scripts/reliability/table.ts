@@ -1,4 +1,5 @@
-// The table of docs/reliability.md, between its two markers.
+// The table of docs/reliability.md, between its two markers. Parts are run one at a time, on different days and machines: each has its rows, and
+// writes no others.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import type { Repeated } from './threads.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/reliability.md');
 const [BEGIN, END] = ['<!-- begin: npm run reliability -->', '<!-- end -->'];
+const HEAD = ['| part | what | figure | measured |', '|---|---|---|---|'];
 
 type Row = readonly [what: string, figure: string];
 type Rows<T> = (found: T) => readonly Row[];
@@ -91,12 +93,14 @@ const savingRows: Rows<Saving> = ({ updates, checkpoints, secondsAnUpdate, secon
 const threadRows: Rows<readonly Repeated[]> = (found) => {
   const equal = (of: keyof Repeated): string =>
     share(found.filter((repeated) => repeated[of] === null).length, found.length);
-  const differing = found.filter(({ oneAndTwo }) => oneAndTwo !== null).map(({ what }) => what);
+  const told = (problem: string | null): string => (problem === null ? 'the same' : `other bits: ${problem}`);
   return [
-    ['repeats equal to the last bit / tried, on 1 thread', equal('one')],
-    ['the same, on 2 threads', equal('two')],
-    ['1 thread equal to 2 / tried', equal('oneAndTwo')],
-    ...(differing.length === 0 ? [] : [['⋅ other bits on 2 threads', differing.join(', ')] as const]),
+    [
+      'the same seed again, equal to the last bit / tried: on 1 thread; on 2 threads',
+      `${equal('one')}; ${equal('two')}`,
+    ],
+    ['on 1 thread and on 2, equal to the last bit / tried', equal('oneAndTwo')],
+    ...found.map(({ what, oneAndTwo }): Row => [`⋅ ${what}, on 1 thread and on 2`, told(oneAndTwo)]),
   ];
 };
 
@@ -104,28 +108,37 @@ function signed(value: number): string {
   return `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(1)}`;
 }
 
-/** Writes the table from what each part found last. */
-export function writeTable(): void {
-  const sections = [
-    ...section('kills', killRows),
-    ...section('resumes', resumeRows),
-    ...section('disks', diskRows),
-    ...section('files', fileRows),
-    ...section('soak', soakRows),
-    ...section('checkpoints', savingRows),
-    ...section('threads', threadRows),
-  ];
+/** Makes the rows of each part of what it found, in their order. */
+const PARTS: Readonly<Record<string, (part: string) => readonly string[] | null>> = {
+  kills: lines(killRows),
+  resumes: lines(resumeRows),
+  disks: lines(diskRows),
+  files: lines(fileRows),
+  soak: lines(soakRows),
+  checkpoints: lines(savingRows),
+  threads: lines(threadRows),
+};
+
+/** Writes the rows of a part, in place of those that it has, from what it found last here. */
+export function writeRows(part: string): void {
+  const found = PARTS[part]!(part);
+  if (found === null) return;
   const page = readFileSync(PAGE, 'utf8');
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (from < 0 || to < from) throw new Error(`${PAGE} lacks the markers ${BEGIN} and ${END}`);
-  const table = ['| what | figure | measured |', '|---|---|---|', ...sections].join('\n');
-  writeFileSync(PAGE, `${page.slice(0, from + BEGIN.length)}\n\n${table}\n\n${page.slice(to)}`);
+  const [from, to] = [page.indexOf(BEGIN) + BEGIN.length, page.indexOf(END)];
+  if (from < BEGIN.length || to < from) throw new Error(`${PAGE} lacks the markers ${BEGIN} and ${END}`);
+  const written = page.slice(from, to).split('\n');
+  const rows = Object.keys(PARTS).flatMap((each) =>
+    each === part ? found : written.filter((line) => line.startsWith(`| ${each} |`)),
+  );
+  writeFileSync(PAGE, `${page.slice(0, from)}\n\n${[...HEAD, ...rows].join('\n')}\n\n${page.slice(to)}`);
 }
 
-/** The lines of a part; none if it has not run. The machine stands in the first. */
-function section<T>(part: string, rows: Rows<T>): readonly string[] {
-  const result: Result<T | null> | null = kept<T>(part);
-  if (result === null || result.found === null) return [];
-  const where = `${result.date}, ${result.machine}`;
-  return rows(result.found).map(([what, figure], i) => `| ${what} | ${figure} | ${i === 0 ? where : ''} |`);
+/** The lines of a part; null if it has found nothing here. The machine stands in the first. */
+function lines<T>(rows: Rows<T>): (part: string) => readonly string[] | null {
+  return (part) => {
+    const result: Result<T | null> | null = kept<T>(part);
+    if (result === null || result.found === null) return null;
+    const where = `${result.date}, ${result.machine}`;
+    return rows(result.found).map(([what, figure], i) => `| ${part} | ${what} | ${figure} | ${i === 0 ? where : ''} |`);
+  };
 }

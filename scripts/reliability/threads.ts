@@ -1,11 +1,12 @@
-// Whether the same seed gives the same bits: again, on one thread and on two. Of the small runs of the tests, and of recipes, whose matrices are
-// large enough to be shared between threads.
+// Whether the same seed gives the same bits: again, on one thread and on two. Of the small runs of the tests, and of recipes with models of
+// their real sizes, whose matrices are large enough to be shared between threads.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleOf } from './bundle.ts';
 import { difference } from './compare.ts';
 import { FOLDER } from './results.ts';
-import { commandOf, type Ended, NAMES, prepare, started } from './tiny-runs.ts';
+import { commandOf, type Ended, prepare, started, TRAINERS } from './tiny-runs.ts';
 
 /** What came of one kind of run. */
 export interface Repeated {
@@ -16,15 +17,13 @@ export interface Repeated {
   readonly oneAndTwo: string | null;
 }
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
-
 /** Recipes, made short: each trains a model in all of its stages. */
 const RECIPES: Readonly<Record<string, string>> = {
   'cartpole.yaml': '--totalSteps 8192 --network.hiddenDim 256 --evaluation.episodes 0',
-  'cot-arithmetic.yaml': '--sft.maxSteps 10 --rl.maxEpisodes 256 --evaluation.problems 16',
-  'cot-arithmetic-grpo.yaml': '--sft.maxSteps 10 --rl.maxEpisodes 256 --evaluation.problems 16',
+  'cot-arithmetic.yaml': '--sft.maxSteps 60 --rl.maxEpisodes 1024 --evaluation.problems 64',
+  'cot-arithmetic-grpo.yaml': '--sft.maxSteps 60 --rl.maxEpisodes 1024 --evaluation.problems 64',
   'rlhf-descriptiveness.yaml':
-    '--sft.maxSteps 10 --preferences.count 128 --reward.epochs 1 --rl.maxEpisodes 256 --evaluation.texts 16',
+    '--sft.maxSteps 60 --preferences.count 256 --reward.epochs 1 --rl.maxEpisodes 1024 --evaluation.texts 64',
 };
 
 /** Runs everything twice on one thread and twice on two. */
@@ -33,23 +32,13 @@ export async function threads(): Promise<Repeated[]> {
   const folder = join(FOLDER, 'threads');
   rmSync(folder, { recursive: true, force: true });
   const found: Repeated[] = [];
-  for (const name of NAMES) found.push(await repeated(name, folder, (run) => commandOf(name, run)));
+  for (const name of TRAINERS) found.push(await repeated(name, folder, (run) => commandOf(name, run)));
   for (const [recipe, words] of Object.entries(RECIPES)) {
     const command = (run: string): readonly [string, ...string[]] => {
-      const train = [
-        '--import',
-        'tsx',
-        MAIN,
-        'train',
-        `recipes/${recipe}`,
-        '--runDirectory',
-        run,
-        '--quiet',
-        ...words.split(' '),
-      ];
-      return [process.execPath, ...train];
+      const train = ['train', `recipes/${recipe}`, '--runDirectory', run, '--quiet', ...words.split(' ')];
+      return [process.execPath, bundleOf('command'), ...train];
     };
-    found.push(await repeated(recipe, folder, command));
+    found.push(await repeated(`recipes/${recipe}`, folder, command));
   }
   return found;
 }

@@ -47,6 +47,12 @@ export class Looks {
     appendFileSync(this.#file, `${JSON.stringify(this.#last)}\n`);
   }
 
+  /** Whether the last look was behind this step and saw what was wanted: the run had ended there. To be asked before it goes on. */
+  async hasEndedAt(step: number): Promise<boolean> {
+    await this.#recall(step + 1);
+    return this.#last?.step === step && this.#last.accuracy >= this.#wanted;
+  }
+
   /** Those before this step. Later ones, by a process that was killed, come again. */
   async #recall(step: number): Promise<void> {
     this.#isRecalled = true;

@@ -6,7 +6,16 @@ import { join } from 'node:path';
 import type { CoTEnv } from '../env/text/index.ts';
 import { fromConfig, hasAdapters, mergeLora } from '../lm/index.ts';
 import { LMActorNetwork, LMCriticNetwork, TokenPolicy } from '../rl/index.ts';
-import { evaluateText, type TextEvaluation, trainAgent, trainSft, type TrainTextResult } from '../trainer/index.ts';
+import {
+  type CallbackAnswer,
+  evaluateText,
+  latestCheckpoint,
+  type RunStart,
+  type TextEvaluation,
+  trainAgent,
+  trainSft,
+  type TrainTextResult,
+} from '../trainer/index.ts';
 import { readRun } from '../tracking/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
 import { figure, percent } from './format.ts';
@@ -127,17 +136,24 @@ class ReasoningRun {
       return sftNumbers((await readRun(run.file('sft'))).summary ?? {});
     }
     const warn = (message: string): void => screen.warn(message);
+    const place = run.place('sft');
+    const saved = place.resume === undefined ? undefined : latestCheckpoint(place.resume, { warn: () => {} });
+    const enough = (): CallbackAnswer => ({ stop: `${percent(looks.accuracy!)} of answers are right` });
     const result = await trainSft({
       ...options,
       ...language,
       dataset: examples,
       seed: this.#setup.seeds.sft,
-      ...run.place('sft'),
+      ...place,
       trackers: trackersFor(this.#setup.recipe.tracking),
       signal: screen.signal,
       warn,
       callbacks: {
         ...screen.callbacks,
+        onStart: async (start: RunStart): Promise<CallbackAnswer> => {
+          screen.callbacks.onStart(start);
+          return saved !== undefined && (await looks.hasEndedAt(stepOf(saved))) ? enough() : undefined;
+        },
         onStep: async (progress) => {
           const { steps } = progress;
           screen.progress(exampleProgress(progress, looks.accuracy));
@@ -147,7 +163,7 @@ class ReasoningRun {
             looks.note(steps, accuracy!);
             if (accuracy! < stopAtAccuracy / (episodes === others.length ? 1 : 2)) return;
           }
-          return { stop: `${percent(looks.accuracy!)} of answers are right` };
+          return enough();
         },
       },
     });
@@ -251,6 +267,11 @@ class ReasoningRun {
     });
     writeFileSync(this.#setup.run.file('evaluation.jsonl'), `${lines.join('\n')}\n`);
   }
+}
+
+/** The step of a checkpoint of learning by example, which its name says. */
+function stepOf(checkpoint: string): number {
+  return Number(/\d+$/.exec(checkpoint)?.[0] ?? 0);
 }
 
 /** The share of right answers in each update of the run in `directory`, whichever process made it. */

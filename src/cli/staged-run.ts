@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type CausalLM, fromPretrained, savePretrained, type Tokenizer } from '../lm/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { defaultRunDirectory, RunDirectory } from '../tracking/index.ts';
-import { fillDirectory } from '../trainer/atomic-directory.ts';
+import { fillDirectory, tidyFolder } from '../trainer/atomic-directory.ts';
 import { isRun } from '../trainer/resume.ts';
 import { ourCommand } from './our-command.ts';
 import { writeRecipe } from './resume.ts';
@@ -31,7 +31,8 @@ export class StagedRun {
   constructor(recipe: SeededRecipe, path: string | undefined, resumes: boolean) {
     const { kind, seed } = recipe;
     this.directory = new RunDirectory(path ?? defaultRunDirectory(kind, seed), { continues: resumes });
-    if (!resumes) this.directory.writeConfig({ kind, seed, recipe });
+    if (resumes) for (const folder of [this.path, this.file('models')]) tidyFolder(folder);
+    else this.directory.writeConfig({ kind, seed, recipe });
     // With the seed in it, this recipe is the run.
     writeRecipe(this.path, recipe);
   }

@@ -3,7 +3,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { processStart } from './process-start.ts';
+import { hasProcess, processStart } from './process-start.ts';
 
 /** The process that writes a run. */
 export interface RunLock {
@@ -64,12 +64,7 @@ export function readLock(directory: string): RunLock | null {
 export function isAlive({ pid, host, processStart: started }: RunLock, directory: string): boolean {
   if (host !== hostname()) return true;
   if (pid === process.pid) return held.has(lockOf(directory));
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it is there, but another user's.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
+  if (!hasProcess(pid)) return false;
   if (started === null) return true;
   const now = processStart(pid);
   return now === null || now === started;

@@ -20,6 +20,17 @@ export function processStart(pid: number): string | null {
   }
 }
 
+/** Whether there is a process with this id, of any user. */
+export function hasProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it is there, but another user's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** Field 22 of /proc/<pid>/stat, in clock ticks since the machine began, and which beginning that was. See proc(5). */
 function onLinux(pid: number): string {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

@@ -1,6 +1,6 @@
 // The two ways in which protobuf records follow each other in files: TensorFlow's, and LevelDB's as W&B has it.
 
-import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, truncateSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 /** A file that records are appended to. They wait in memory until `flush`: a call of the system for each would cost more than they do. */
@@ -109,24 +109,45 @@ export class WandbLogFile extends RecordFile {
   }
 }
 
-/** The records of such a log, each with the position of its end, up to the first that is torn or damaged. */
-export function* wandbRecords(log: Uint8Array): Generator<{ readonly record: Uint8Array; readonly end: number }> {
-  const bytes = Buffer.from(log.buffer, log.byteOffset, log.byteLength);
-  if (!bytes.subarray(0, WANDB_HEADER.length).equals(WANDB_HEADER)) return;
-  let parts: Uint8Array[] = [];
-  for (let at = WANDB_HEADER.length; ; ) {
-    const room = BLOCK - (at % BLOCK);
-    if (room < BLOCK_HEADER) at += room;
-    if (at + BLOCK_HEADER > bytes.length) return;
-    const end = at + BLOCK_HEADER + bytes.readUInt16LE(at + 4);
-    if (end > bytes.length || crc32(bytes.subarray(at + 6, end)) !== bytes.readUInt32LE(at)) return;
-    const type = bytes[at + 6]!;
-    parts.push(bytes.subarray(at + BLOCK_HEADER, end));
-    at = end;
-    if (type === FIRST || type === MIDDLE) continue;
-    yield { record: parts.length === 1 ? parts[0]! : Buffer.concat(parts), end };
-    parts = [];
+/**
+ * The records of such a log, each with the position of its end, up to the first that is torn or damaged. A block is read at a time: no more
+ * is in memory than that and one record.
+ */
+export function* wandbRecords(path: string): Generator<{ readonly record: Uint8Array; readonly end: number }> {
+  const file = openSync(path, 'r');
+  try {
+    let parts: Uint8Array[] = [];
+    for (let start = 0; ; start += BLOCK) {
+      const block = readBlock(file, start);
+      let at = 0;
+      if (start === 0) {
+        at = WANDB_HEADER.length;
+        if (!block.subarray(0, at).equals(WANDB_HEADER)) return;
+      }
+      while (BLOCK - at >= BLOCK_HEADER) {
+        if (at + BLOCK_HEADER > block.length) return;
+        const end = at + BLOCK_HEADER + block.readUInt16LE(at + 4);
+        if (end > block.length || crc32(block.subarray(at + 6, end)) !== block.readUInt32LE(at)) return;
+        const type = block[at + 6]!;
+        parts.push(block.subarray(at + BLOCK_HEADER, end));
+        at = end;
+        if (type === FIRST || type === MIDDLE) continue;
+        yield { record: parts.length === 1 ? parts[0]! : Buffer.concat(parts), end: start + end };
+        parts = [];
+      }
+    }
+  } finally {
+    closeSync(file);
   }
+}
+
+/** A block of a file; less of it where the file ends. */
+function readBlock(file: number, start: number): Buffer {
+  const block = Buffer.allocUnsafe(BLOCK);
+  let read = 0;
+  for (let more = -1; more !== 0 && read < BLOCK; read += more)
+    more = readSync(file, block, read, BLOCK - read, start + read);
+  return block.subarray(0, read);
 }
 
 function chunk(data: Uint8Array, type: number): Uint8Array {

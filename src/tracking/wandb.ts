@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, hostname, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { groupedMetrics } from './metric-names.ts';
@@ -280,7 +280,7 @@ function earlierLog(directory: string, resumesAfter: number) {
     const path = join(folder, `run-${id}.wandb`);
     if (!existsSync(path)) continue;
     let [length, records, read] = [0, 0, 0];
-    for (const { record, end } of wandbRecords(readFileSync(path))) {
+    for (const { record, end } of wandbRecords(path)) {
       read++;
       const [kind, step] = kindAndStep(record);
       if (kind === EXIT || (kind === HISTORY && step > resumesAfter)) break;

@@ -2,13 +2,15 @@
 
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { makeDirectory } from '../tracking/make-directory.ts';
+import { hasProcess, processStart } from '../tracking/process-start.ts';
 
 /** A directory's files by name. */
 export type DirectoryFiles = ReadonlyMap<string, Uint8Array | string>;
 
 /**
- * Writes a directory of files at `path`: first beside it as `path.tmp-<pid>`, flushed to the disk, then renamed. A directory
+ * Writes a directory of files at `path`: first beside it as `path.tmp-<process>`, flushed to the disk, then renamed. A directory
  * that was there before is replaced, and is still there if anything fails.
  */
 export function writeDirectory(path: string, files: DirectoryFiles): void {
@@ -41,7 +43,7 @@ export async function fillDirectory(path: string, fill: (temporary: string) => P
 
 /** An empty directory beside `path`. */
 function beginDirectory(path: string): string {
-  const temporary = `${path}.tmp-${process.pid}`;
+  const temporary = besideAs('tmp', path);
   rmSync(temporary, { recursive: true, force: true });
   makeDirectory(temporary);
   return temporary;
@@ -49,7 +51,7 @@ function beginDirectory(path: string): string {
 
 /** Gives a complete directory its name. */
 function putInPlace(temporary: string, path: string): void {
-  const previous = `${path}.old-${process.pid}`;
+  const previous = besideAs('old', path);
   flushDirectory(temporary);
   const replaced = moveAway(path, previous);
   try {
@@ -64,7 +66,7 @@ function putInPlace(temporary: string, path: string): void {
 
 /** Removes a directory: it is there as a whole, or its name is free. */
 export function removeDirectory(path: string): void {
-  const temporary = `${path}.tmp-${process.pid}`;
+  const temporary = besideAs('tmp', path);
   rmSync(temporary, { recursive: true, force: true });
   if (!existsSync(path)) return;
   renameSync(path, temporary);
@@ -87,18 +89,49 @@ export function leftBehind(path: string): string | undefined {
   }
 }
 
-/** Of which directory a name says to be a remainder, and whether it is complete: the previous one, moved out of the way. */
-export function remainsIn(name: string): { readonly of: string; readonly isComplete: boolean } | undefined {
-  const match = /^(.+)\.(tmp|old)-\d+$/.exec(name);
-  return match === null ? undefined : { of: match[1]!, isComplete: match[2] === 'old' };
+/** What a directory beside another is, by its name. */
+export interface Remains {
+  /** The name of the other. */
+  readonly of: string;
+  /** Whether it is the previous one, moved out of the way, rather than a new one that is being written. */
+  readonly isComplete: boolean;
+  /** The process whose directory it is. */
+  readonly pid: number;
+  /** What tells it from another process that gets its id later; undefined where that is not known, as on Windows. */
+  readonly mark: string | undefined;
 }
 
-/** Removes what killed processes left in a folder that nobody else writes; a complete directory gets its name back if that is free. */
+/** Undefined for the name of a directory that stands for itself. */
+export function remainsIn(name: string): Remains | undefined {
+  const match = /^(.+)\.(tmp|old)-(\d+)(?:-([0-9a-f]{8}))?$/.exec(name);
+  return match === null
+    ? undefined
+    : { of: match[1]!, isComplete: match[2] === 'old', pid: Number(match[3]), mark: match[4] };
+}
+
+/** Where this process has a directory beside another, until one of the two is complete. */
+function besideAs(kind: 'tmp' | 'old', path: string): string {
+  own ??= ['', process.pid, markOf(process.pid) ?? []].flat().join('-');
+  return `${path}.${kind}${own}`;
+}
+let own: string | undefined;
+
+function markOf(pid: number): string | undefined {
+  const start = processStart(pid);
+  return start === null ? undefined : crc32(start).toString(16).padStart(8, '0');
+}
+
+/** Whether the process is at work whose directory it is. */
+function isAlive({ pid, mark }: Remains): boolean {
+  return hasProcess(pid) && (mark === undefined || (markOf(pid) ?? mark) === mark);
+}
+
+/** Removes what processes that are dead left in a folder; a complete directory gets its name back if that is free. */
 export function tidyFolder(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
     const remains = remainsIn(name);
-    if (remains === undefined) continue;
+    if (remains === undefined || isAlive(remains)) continue;
     const path = join(folder, name);
     const place = join(folder, remains.of);
     if (remains.isComplete && !existsSync(place)) renameSync(path, place);

@@ -31,3 +31,14 @@ test('looks come sooner once something is right, and a run that goes on has thos
   expect(on.accuracy).toBe(accuracyAt(44));
   expect(readFileSync(join(root, 'broken.jsonl'), 'utf8')).toBe(readFileSync(join(root, 'whole.jsonl'), 'utf8'));
 });
+
+test('a run that was killed at its end, before it could say so, has ended there', async () => {
+  const at = (): Looks => new Looks(join(root, 'ended.jsonl'), 0.5, 10);
+  await look(at(), 1, 40);
+  expect(accuracyAt(40)).toBe(0.5);
+  expect(await at().hasEndedAt(40)).toBe(true);
+  // Or its checkpoint there was not written any more.
+  const before = at();
+  expect(await before.hasEndedAt(38)).toBe(false);
+  expect(await look(before, 39, 40)).toEqual([40]);
+});

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { crc32c, TFRecordFile, WandbLogFile } from '../../src/tracking/record-file.ts';
+import { crc32c, TFRecordFile, wandbRecords, WandbLogFile } from '../../src/tracking/record-file.ts';
 import { temporaryDirectory } from '../trainer/tiny-run.ts';
 
 const root = temporaryDirectory();
@@ -65,5 +65,11 @@ test("W&B's log: records of every length around the ends of blocks", () => {
     expect([...bytes.subarray(0, 7)]).toEqual([...Buffer.from(':W&B'), 0xe1, 0xbe, 0]);
     expect(readLog(bytes).map(({ length }) => length)).toEqual(records.map(({ length }) => length));
     expect(Buffer.concat(readLog(bytes)).equals(Buffer.concat(records))).toBe(true);
+    const read = [...wandbRecords(path)];
+    expect(read.map(({ record }) => Buffer.from(record).equals(records.shift()!))).toEqual(read.map(() => true));
+    expect([records.length, read.at(-1)!.end]).toEqual([0, bytes.length]);
+    // Torn within its last record, which is empty: the rest of it is left out.
+    truncateSync(path, bytes.length - 1);
+    expect([...wandbRecords(path)]).toHaveLength(read.length - 1);
   });
 });

@@ -5,7 +5,13 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { fillDirectory, leftBehind, writeDirectory } from '../../src/trainer/atomic-directory.ts';
+import {
+  fillDirectory,
+  leftBehind,
+  remainsIn,
+  tidyFolder,
+  writeDirectory,
+} from '../../src/trainer/atomic-directory.ts';
 import { temporaryDirectory } from './tiny-run.ts';
 
 const root = temporaryDirectory();
@@ -103,4 +109,33 @@ test('a directory that somebody else fills is there as a whole, or as it was', a
   await fill('second');
   expect(readFileSync(join(path, 'file'), 'utf8')).toBe('second');
   expect(readdirSync(root).filter((name) => name.startsWith('filled'))).toEqual(['filled']);
+});
+
+test('tidying removes what dead processes left, and nothing of one that writes into the same folder', async () => {
+  const folder = join(root, 'shared');
+  const module = fileURLToPath(new URL('../../src/trainer/atomic-directory.ts', import.meta.url));
+  const program = `
+    const { fillDirectory } = await import(${JSON.stringify(module)});
+    await fillDirectory(${JSON.stringify(join(folder, 'theirs'))}, async () => {
+      console.log('writing');
+      await new Promise((resolve) => process.stdin.once('data', resolve));
+      process.stdin.destroy();
+    });`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  await once(child.stdout, 'data');
+  const theirs = readdirSync(folder)[0]!;
+  const { pid, mark } = remainsIn(theirs)!;
+  expect(pid).toBe(child.pid);
+  // Windows does not tell when a process began.
+  if (mark !== undefined) mkdirSync(join(folder, `reused.tmp-${pid}-${mark === '0'.repeat(8) ? '1' : '0'.repeat(8)}`));
+  mkdirSync(join(folder, 'half.tmp-99999999'));
+  mkdirSync(join(folder, 'whole.old-99999999-01234567'));
+  tidyFolder(folder);
+  expect(readdirSync(folder).sort()).toEqual([theirs, 'whole']);
+  child.stdin.write('on');
+  await ended;
+  expect(readdirSync(folder).sort()).toEqual(['theirs', 'whole']);
 });

@@ -69,18 +69,18 @@ test('what a killed process left is no checkpoint, but for a complete one that w
   const { path, checkpoints, latest } = await run('classic');
   const last = checkpoints.at(-1)!;
   const folder = join(path, 'checkpoints');
-  cpSync(last, join(folder, 'ppo_CartPole-v1_episode_999999.tmp-77'), { recursive: true });
-  mkdirSync(join(folder, 'half.tmp-78'));
-  renameSync(last, `${last}.old-77`);
-  expect(latest()).toBe(`${last}.old-77`);
+  cpSync(last, join(folder, 'ppo_CartPole-v1_episode_999999.tmp-99999977'), { recursive: true });
+  mkdirSync(join(folder, 'half.tmp-99999978'));
+  renameSync(last, `${last}.old-99999977`);
+  expect(latest()).toBe(`${last}.old-99999977`);
   tidyFolder(folder);
   expect(latest()).toBe(last);
-  expect(existsSync(join(folder, 'half.tmp-78'))).toBe(false);
+  expect(existsSync(join(folder, 'half.tmp-99999978'))).toBe(false);
   expect(() => readCheckpoint(last)).not.toThrow();
   // Where the new one is in place, the old one goes.
-  cpSync(checkpoints[0]!, `${last}.old-77`, { recursive: true });
+  cpSync(checkpoints[0]!, `${last}.old-99999977`, { recursive: true });
   tidyFolder(folder);
-  expect(existsSync(`${last}.old-77`)).toBe(false);
+  expect(existsSync(`${last}.old-99999977`)).toBe(false);
   expect(latest()).toBe(last);
 });
 
