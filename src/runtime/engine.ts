@@ -13,6 +13,8 @@ export interface Binding {
 export interface LoadOptions {
   /** How many threads one operation may use. 1 runs everything on the calling thread. */
   readonly threads: number;
+  /** About how many bytes all that the model computes has, as if nothing were freed before the end. */
+  readonly bytes: number;
 }
 
 export interface Engine {

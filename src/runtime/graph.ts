@@ -39,12 +39,17 @@ export interface EmittedGraph {
   readonly outputNames: readonly string[];
   /** The number of ONNX nodes. */
   readonly nodeCount: number;
+  /** About how many bytes all that is computed has, as if nothing were freed before the end. */
+  readonly bytes: number;
   /** Whether the memory of input `input` may be overwritten by output `output` while the program runs. */
   mayAlias(input: number, output: number): boolean;
 }
 
 /** Constants of more elements than this stay outside the model, bound as inputs: nothing is copied. */
 const LARGEST_INITIALIZER = 4096;
+
+/** Of float32 and int32; bool is rare. */
+const BYTES_PER_ELEMENT = 4;
 
 /** Emits the graph that computes `outputs`. */
 export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
@@ -53,7 +58,9 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
   const names = new Map<Tensor, string>();
   const inputs: Tensor[] = [];
   const simple = simplify(outputs);
+  let bytes = 0;
   for (const node of inOrder(simple)) {
+    if (node.op !== 'leaf') bytes += BYTES_PER_ELEMENT * node.size;
     if (node.op === 'leaf') {
       names.set(node, leafName(node, inputs, emitter, names));
     } else if (node.size === 0 && !SEVERAL_OUTPUTS.has(node.op)) {
@@ -94,6 +101,7 @@ export function emitGraph(outputs: readonly Tensor[]): EmittedGraph {
     outputs,
     outputNames,
     nodeCount: graph.node.length,
+    bytes,
     mayAlias(input, output) {
       mayAlias ??= aliasRule(graph);
       return mayAlias(`in${input}`, `out${output}`);

@@ -12,6 +12,9 @@ import { SecondThread } from './second-thread.ts';
 /** The version of the C API's function table: ONNX Runtime 1.30. */
 const API_VERSION = 30;
 
+/** Bytes of all that a program computes, above which it is none of the small ones. */
+const LARGE = 16e6;
+
 /** The log level: errors come back as messages, and need not be printed too. */
 const FATAL = 4;
 
@@ -109,7 +112,7 @@ export class OnnxRuntime implements Engine {
       // Planning all results of a run as one block makes small programs 6 % faster; large ones it gives nothing but half as much memory
       // again, up to twice as much.
       this.#check(this.#api.AddSessionConfigEntry(sessionOptions, 'session.use_env_allocators', '1'));
-      if (options.threads !== 1) this.#check(this.#api.DisableMemPattern(sessionOptions));
+      if (options.threads !== 1 || options.bytes > LARGE) this.#check(this.#api.DisableMemPattern(sessionOptions));
       this.#check(this.#api.SetIntraOpNumThreads(sessionOptions, options.threads));
       // A program's threads look for work while it runs; left to themselves they would go on for 20 ms after it, and take the cores from
       // whoever works then.

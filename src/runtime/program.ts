@@ -101,7 +101,7 @@ export class Program<T extends Tree> {
         throw new Error('an argument of a function that is being traced was used outside it: it has no elements yet');
       }
     }
-    this.#model = options.engine.load(this.#graph.model, { threads: options.threads });
+    this.#model = options.engine.load(this.#graph.model, { threads: options.threads, bytes: this.#graph.bytes });
     abandoned.register(this, this.#model, this);
   }
 
