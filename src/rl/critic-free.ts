@@ -1,12 +1,12 @@
 // What algorithms without a critic share: one advantage for each episode, known before the update begins.
 
-import type { OptimizerState, StateOptions } from '../nn/index.ts';
+import type { StateOptions } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import type { CollectedEpisode, EpisodeSteps } from './episodes.ts';
 import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import { batchSizeFor } from './minibatches.ts';
 import type { Policy } from './policy.ts';
-import { type RowTargets, SurrogateOptimizer } from './surrogate.ts';
+import { type LearnerState, type RowTargets, SurrogateOptimizer } from './surrogate.ts';
 import { checkNonFinitePolicy, type MinibatchMeans, type NonFinitePolicy, UpdateTotals } from './update-totals.ts';
 
 /** Settings of every critic-free algorithm; each algorithm's page says its defaults. */
@@ -149,11 +149,11 @@ export abstract class CriticFree<R extends EpisodeSteps> {
   }
 
   /** The optimizer's moments and counters, for checkpoints. */
-  stateDict(options?: StateOptions): OptimizerState {
+  stateDict(options?: StateOptions): LearnerState {
     return this.#optimizer.stateDict(options);
   }
 
-  loadStateDict(state: OptimizerState): void {
+  loadStateDict(state: LearnerState): void {
     this.#optimizer.loadStateDict(state);
   }
 }

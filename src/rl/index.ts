@@ -29,6 +29,7 @@ export {
 export { CriticFree, type CriticFreeConfig, type CriticFreeMetrics, type RowWeighting } from './critic-free.ts';
 export { GRPO, type GRPOConfig } from './grpo.ts';
 export { LMActorNetwork, LMCriticNetwork } from './lm-networks.ts';
+export type { LearnerState } from './surrogate.ts';
 export { REINFORCE, type REINFORCEConfig } from './reinforce.ts';
 export { RLOO, type RLOOConfig } from './rloo.ts';
 export type { EpisodeRollout } from './step-recorder.ts';

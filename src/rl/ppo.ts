@@ -1,14 +1,14 @@
 // Proximal policy optimisation. Sources: Schulman et al. 2017, arXiv 1707.06347; the details and their names follow
 // Huang et al. 2022, "The 37 Implementation Details of Proximal Policy Optimization", and its reference code, CleanRL.
 
-import type { OptimizerState, StateOptions } from '../nn/index.ts';
+import type { StateOptions } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
 import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import { gae } from './gae.ts';
 import { batchSizeFor } from './minibatches.ts';
 import type { Policy, Steps } from './policy.ts';
 import type { Rollout } from './rollout.ts';
-import { SurrogateOptimizer } from './surrogate.ts';
+import { type LearnerState, SurrogateOptimizer } from './surrogate.ts';
 import { explainedVariance, type MinibatchMeans, type NonFinitePolicy, UpdateTotals } from './update-totals.ts';
 
 /** All of it optional. Defaults are CleanRL's unless another source is named. */
@@ -205,11 +205,11 @@ export class PPO<R extends Steps = Rollout> {
   }
 
   /** The optimizer's moments and counters, for checkpoints. */
-  stateDict(options?: StateOptions): OptimizerState {
+  stateDict(options?: StateOptions): LearnerState {
     return this.#optimizer.stateDict(options);
   }
 
-  loadStateDict(state: OptimizerState): void {
+  loadStateDict(state: LearnerState): void {
     this.#optimizer.loadStateDict(state);
   }
 }

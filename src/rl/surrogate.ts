@@ -125,6 +125,12 @@ const COLUMNS = [
 ] as const;
 type Columns = { readonly [K in (typeof COLUMNS)[number]]: Float32Array };
 
+/** What an algorithm remembers from one update to the next. */
+export interface LearnerState extends OptimizerState {
+  /** Steps that were left out since the last that was taken. Default 0. */
+  readonly skipped?: number | undefined;
+}
+
 /** Gradient steps on the clipped surrogate, over any policy. */
 export class SurrogateOptimizer<R extends Steps> {
   readonly #policy: Policy<R>;
@@ -222,12 +228,13 @@ export class SurrogateOptimizer<R extends Steps> {
   }
 
   /** The optimizer's moments and counters, for checkpoints. */
-  stateDict(options?: StateOptions): OptimizerState {
-    return this.#optimizer.stateDict(options);
+  stateDict(options?: StateOptions): LearnerState {
+    return { ...this.#optimizer.stateDict(options), skipped: this.#skipped };
   }
 
-  loadStateDict(state: OptimizerState): void {
+  loadStateDict(state: LearnerState): void {
     this.#optimizer.loadStateDict(state);
+    this.#skipped = state.skipped ?? 0;
   }
 }
 

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { Module, Optimizer } from '../nn/index.ts';
+import type { Module } from '../nn/index.ts';
 import type { GeneratorState } from '../random/index.ts';
 import { packageVersion } from '../tracking/version.ts';
 import { type CheckpointDetails, readCheckpoint } from './checkpoint.ts';
@@ -11,7 +11,7 @@ import { generatorState } from './checkpoint-schema.ts';
 import { CheckpointError } from './errors.ts';
 import { fromJson, toJson } from './plain-data.ts';
 import { runStateShape } from './run-state.ts';
-import { checkPlan, type Plan } from './training-files.ts';
+import { checkPlan, type Plan, type Trained } from './training-files.ts';
 
 const FORMAT = 'gymformer-agent';
 const FORMAT_VERSION = 2;
@@ -98,7 +98,7 @@ export function readAgentTraining(path: string, plan: Plan): AgentTraining {
 export function loadAgent(
   path: string,
   policy: Module,
-  optimizer: Pick<Optimizer, 'loadStateDict'>,
+  optimizer: Pick<Trained['optimizer'], 'loadStateDict'>,
 ): CheckpointDetails {
   const { details, model, moments } = readCheckpoint(path);
   if (details.optimizer === null || moments === null) {

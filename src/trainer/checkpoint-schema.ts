@@ -96,7 +96,7 @@ export const trainerSchema = z.strictObject({
       .nullable(),
   }),
   /** What the optimizer's state has besides tensors; null for an agent that was saved without. */
-  optimizer: z.strictObject({ stepCount: count, learningRates: numbers }).nullable(),
+  optimizer: z.strictObject({ stepCount: count, learningRates: numbers, skipped: count.optional() }).nullable(),
   /** The other files: their lengths in bytes and CRC-32 checksums. */
   files: checksumsSchema,
 });

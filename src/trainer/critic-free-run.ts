@@ -105,7 +105,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
     const { name, id, options, envs } = this.environments;
     const { observationSpace, actionSpace } = this.#agent;
     const { algorithm } = this.#options;
-    const { moments, ...optimizer } = this.learner.stateDict();
+    const { moments, stepCount, learningRates, skipped } = this.learner.stateDict();
     const { actions, shuffling } = this.state.random;
     return {
       moments,
@@ -124,7 +124,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
           environments: envs.map((env) => env.unwrapped.npRandom.state),
         },
         normalizers: { observation: null, reward: null },
-        optimizer,
+        optimizer: { stepCount, learningRates, skipped },
       },
     };
   }

@@ -1,10 +1,9 @@
 // An algorithm of one's own, which trainAgent runs as it runs those that are here.
 
 import type { MaybePromise } from '../env/index.ts';
-import type { OptimizerState, StateOptions } from '../nn/index.ts';
+import type { StateOptions } from '../nn/index.ts';
 import type { Generator } from '../random/index.ts';
-import { NonFiniteError, type Policy, type Steps } from '../rl/index.ts';
-import { snapshotOf } from './snapshot.ts';
+import { type LearnerState, NonFiniteError, type Policy, type Steps } from '../rl/index.ts';
 import { trainedParameters } from './training-files.ts';
 
 /** What an update is told besides the rollout. */
@@ -22,8 +21,8 @@ export interface Learner<R extends Steps> {
   /** @returns numbers, which the metrics of the run have too; nothing for none */
   update(rollout: R, options: UpdateOptions): MaybePromise<object | void>;
   /** All that the algorithm remembers from one update to the next: that of its optimizer. Default: it remembers nothing. */
-  stateDict?(options?: StateOptions): OptimizerState;
-  loadStateDict?(state: OptimizerState): void;
+  stateDict?(options?: StateOptions): LearnerState;
+  loadStateDict?(state: LearnerState): void;
   /** A number to remember besides, such as the running mean of returns. */
   baseline?: number | undefined;
 }
@@ -31,8 +30,8 @@ export interface Learner<R extends Steps> {
 /** A {@link Learner} that can say what it remembers. */
 export interface StatefulLearner<R extends Steps> extends Learner<R> {
   update(rollout: R, options: UpdateOptions): Promise<object>;
-  stateDict(options?: StateOptions): OptimizerState;
-  loadStateDict(state: OptimizerState): void;
+  stateDict(options?: StateOptions): LearnerState;
+  loadStateDict(state: LearnerState): void;
 }
 
 /** What a custom algorithm is made with. */
@@ -71,7 +70,7 @@ export function nameOf(algorithm: { readonly name: string } | CustomAlgorithm<ne
 }
 
 /**
- * Makes a custom algorithm, and watches over it: an update that fails, or leaves weights that are not finite, is undone.
+ * Makes a custom algorithm, and watches over it: an update that leaves weights which are not finite has failed.
  *
  * @throws TypeError for a name that cannot be, or an algorithm without `update`
  */
@@ -94,7 +93,7 @@ export function customLearner<R extends Steps, P extends Policy<R>>(
 }
 
 /** Of an algorithm that remembers nothing. */
-const NOTHING: OptimizerState = { stepCount: 0, learningRates: [], moments: new Map() };
+const NOTHING: LearnerState = { stepCount: 0, learningRates: [], moments: new Map() };
 
 class WatchedLearner<R extends Steps> implements StatefulLearner<R> {
   readonly #name: string;
@@ -108,27 +107,16 @@ class WatchedLearner<R extends Steps> implements StatefulLearner<R> {
   }
 
   async update(rollout: R, options: UpdateOptions): Promise<object> {
-    const undo = snapshotOf(this.#policy, this);
-    try {
-      const metrics = (await this.#own.update(rollout, options)) ?? {};
-      this.#checkWeights(undo !== undefined);
-      this.#checkMetrics(metrics);
-      return metrics;
-    } catch (error) {
-      // What is left of half an update is nobody's.
-      undo?.();
-      throw error;
-    }
+    const metrics = (await this.#own.update(rollout, options)) ?? {};
+    this.#checkWeights();
+    this.#checkMetrics(metrics);
+    return metrics;
   }
 
-  #checkWeights(canUndo: boolean): void {
+  #checkWeights(): void {
     for (const [parameter, { storage }] of trainedParameters(this.#policy)) {
       const bad = storage.data.find((weight) => !Number.isFinite(weight));
-      if (bad === undefined) continue;
-      if (canUndo) throw new NonFiniteError(`weight ${parameter}`, bad);
-      throw new Error(
-        `weight ${parameter} became ${bad}, in a model too large to undo that: go on from the checkpoint before`,
-      );
+      if (bad !== undefined) throw new NonFiniteError(`weight ${parameter}`, bad);
     }
   }
 
@@ -142,11 +130,11 @@ class WatchedLearner<R extends Steps> implements StatefulLearner<R> {
     }
   }
 
-  stateDict(options?: StateOptions): OptimizerState {
+  stateDict(options?: StateOptions): LearnerState {
     return this.#own.stateDict?.(options) ?? NOTHING;
   }
 
-  loadStateDict(state: OptimizerState): void {
+  loadStateDict(state: LearnerState): void {
     this.#own.loadStateDict?.(state);
   }
 

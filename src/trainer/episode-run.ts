@@ -12,7 +12,7 @@ import type { Resumed } from './resume.ts';
 import { Run } from './run.ts';
 import { limitOf, type RunOptions } from './run-options.ts';
 import type { RunState } from './run-state.ts';
-import { snapshotOf } from './snapshot.ts';
+import type { Trained } from './training-files.ts';
 
 /** Options of runs that learn from whole episodes. */
 export interface EpisodeRunOptions extends RunOptions {
@@ -122,8 +122,8 @@ export abstract class EpisodeRun<R extends EpisodeSteps> extends Run<R, UpdateMe
     return { ...this.runState, ...this.#marked! };
   }
 
-  protected override snapshot(): (() => void) | undefined {
-    return snapshotOf(this.policy, this.learner);
+  protected override get trained(): Trained {
+    return { module: this.policy, optimizer: this.learner };
   }
 
   /** Goes on from a state that {@link mark} has kept. */

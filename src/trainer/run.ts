@@ -40,9 +40,8 @@ import {
 import { ResultRows } from './result-rows.ts';
 import { openRunPlace } from './run-place.ts';
 import type { RunState } from './run-state.ts';
-
-/** Updates that take longer, in milliseconds, can be given up, at the price of a copy of weights and moments, if that is small. */
-const LONG_UPDATE = 1500;
+import { Snapshot } from './snapshot.ts';
+import type { Trained } from './training-files.ts';
 
 /** A run, set up by the constructor. `R` is what it learns from, `M` what an update tells, `E` what is told of an episode. */
 export abstract class Run<R extends Steps, M extends object, E extends EpisodeEnd = EpisodeEnd> {
@@ -77,8 +76,10 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   /** Whether weights may have changed since the last checkpoint or the beginning. */
   #learned = false;
   #stop: Stop | undefined;
-  /** In milliseconds. How long the first one takes nobody knows. */
-  #lastUpdate = Number.POSITIVE_INFINITY;
+  /** Of what the update under way began with. */
+  #snapshot: Snapshot | undefined;
+  /** Whether an update has failed that could not be undone. */
+  #isSpoiled = false;
 
   constructor(options: RunOptions, facts: RunFacts<R, M, E>) {
     this.#options = options;
@@ -108,8 +109,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   protected abstract howToGoOn(path: string): string;
   /** Keeps what holds now, between two updates, for a checkpoint that must continue exactly. Weights and moments are kept as they are. */
   protected abstract mark(): void;
-  /** Keeps weights and moments too, and returns what puts them back; undefined if they are too large for that. */
-  protected abstract snapshot(): (() => void) | undefined;
+  /** What an update changes. */
+  protected abstract get trained(): Trained;
   abstract close(): Promise<void>;
   /** What it takes; see {@link memoryBudget}. */
   protected abstract readonly memory: MemoryBudget;
@@ -251,20 +252,19 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     return undefined;
   }
 
-  /** A long update can be given up, if what it began with is kept; a short one is finished. */
+  /** An update that fails or is given up in the middle is undone, unless that takes too much memory; then it is not given up. */
   async #learn(rollout: R, fraction: number): Promise<M | undefined> {
-    const began = performance.now();
-    const undo = this.#lastUpdate < LONG_UPDATE ? undefined : this.snapshot();
+    this.#snapshot ??= new Snapshot(this.trained);
+    const undo = this.#snapshot.take() ? this.#snapshot : undefined;
     const signal = undo && this.signal;
     try {
       const metrics = await this.#unlessGivenUp(() => this.learn(rollout, fraction, signal));
-      if (metrics === undefined) undo?.();
+      if (metrics === undefined) undo?.restore();
       return metrics;
     } catch (error) {
-      undo?.();
+      this.#isSpoiled = undo === undefined;
+      undo?.restore();
       throw error;
-    } finally {
-      this.#lastUpdate = performance.now() - began;
     }
   }
 
@@ -348,6 +348,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     let lost: unknown;
     if (this.#learned && this.#savedAt !== this.updates) {
       try {
+        if (this.#isSpoiled) throw new Error('they are of half an update, which a model so large cannot undo');
         await this.#save();
       } catch (reason) {
         lost = this.#savedAt === this.updates ? undefined : reason;

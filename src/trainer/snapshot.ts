@@ -1,7 +1,7 @@
 // Weights and moments as they are now, to come back to.
 
-import type { Module, OptimizerState } from '../nn/index.ts';
-import { trainedParameters } from './training-files.ts';
+import type { Parameter, StateEntry } from '../nn/index.ts';
+import { type Trained, trainedParameters } from './training-files.ts';
 
 /** The most that is copied, in bytes: with more, memory is worth more than being able to come back. */
 const LARGEST = 512 * 2 ** 20;
@@ -9,17 +9,39 @@ const LARGEST = 512 * 2 ** 20;
 /** Weights, and Adam's two moments of each. */
 const COPIES = 3;
 
-/** Copies what an optimizer changes, and returns what puts it back; undefined if that would be too large. */
-export function snapshotOf(
-  module: Module,
-  optimizer: { stateDict(): OptimizerState; loadStateDict(state: OptimizerState): void },
-): (() => void) | undefined {
-  const trained = [...trainedParameters(module).values()];
-  if (COPIES * trained.reduce((sum, { storage }) => sum + storage.data.byteLength, 0) > LARGEST) return undefined;
-  const weights = trained.map(({ storage }) => [storage, storage.data.slice()] as const);
-  const state = optimizer.stateDict();
-  return () => {
-    for (const [storage, data] of weights) storage.data.set(data);
-    optimizer.loadStateDict(state);
-  };
+/** A copy of what an optimizer changes, in memory that is taken once: it may be made before each of a run's updates. */
+export class Snapshot {
+  readonly #optimizer: Trained['optimizer'];
+  readonly #parameters: readonly Parameter[];
+  #weights: readonly Float32Array[] = [];
+  readonly #moments = new Map<string, StateEntry>();
+  #state: ReturnType<Trained['optimizer']['stateDict']> | undefined;
+
+  constructor({ module, optimizer }: Trained) {
+    this.#optimizer = optimizer;
+    this.#parameters = [...trainedParameters(module).values()];
+  }
+
+  /** Copies. False if that would be too large. */
+  take(): boolean {
+    const bytes = this.#parameters.reduce((sum, { storage }) => sum + storage.data.byteLength, 0);
+    if (COPIES * bytes > LARGEST) return false;
+    if (this.#weights.length === 0) this.#weights = this.#parameters.map(({ size }) => new Float32Array(size));
+    this.#parameters.forEach(({ storage }, i) => this.#weights[i]!.set(storage.data));
+    const { moments, ...rest } = this.#optimizer.stateDict({ copy: false });
+    if (moments.size < this.#moments.size) this.#moments.clear();
+    for (const [name, { shape, data }] of moments) {
+      const copy = this.#moments.get(name)?.data;
+      if (copy?.length === data.length) (copy as Float32Array).set(data as Float32Array);
+      else this.#moments.set(name, { shape, data: data.slice() });
+    }
+    this.#state = { ...rest, moments: this.#moments };
+    return true;
+  }
+
+  /** Puts back what was copied last. */
+  restore(): void {
+    this.#parameters.forEach(({ storage }, i) => storage.data.set(this.#weights[i]!));
+    this.#optimizer.loadStateDict(this.#state!);
+  }
 }

@@ -123,7 +123,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
       maxTimesteps: maxTimesteps ?? null,
     };
     if (from.checkpoint !== undefined) {
-      const { plan: _plan, seed: _seed, ...state } = loadTextCheckpoint(from.checkpoint, this.#trained, this.#plan);
+      const { plan: _plan, seed: _seed, ...state } = loadTextCheckpoint(from.checkpoint, this.trained, this.#plan);
       this.restore(state);
     }
     const { name, ...settings } = isCustom(algorithm) ? { name: algorithm.custom } : algorithm;
@@ -184,17 +184,13 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   }
 
   protected override async write(path: string): Promise<void> {
-    const { module: policy, optimizer } = this.#trained;
+    const { optimizer } = this.trained;
     const state = { seed: this.#seed, plan: this.#plan, ...this.state };
-    await writeTextCheckpoint(path, { policy, optimizer, tokenizer: this.#tokenizer, state });
+    await writeTextCheckpoint(path, { policy: this.#policy, optimizer, tokenizer: this.#tokenizer, state });
   }
 
   protected override howToGoOn(path: string): string {
     return `Go on with trainAgent({ ..., resume: '${path}' })`;
-  }
-
-  get #trained() {
-    return { module: this.#policy, optimizer: this.learner };
   }
 }
 

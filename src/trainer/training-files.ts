@@ -10,7 +10,6 @@ import * as z from 'zod';
 import { hasAdapters, type PretrainedModel, saveLora, savePretrained, type Tokenizer } from '../lm/index.ts';
 import {
   type Module,
-  type OptimizerState,
   type Parameter,
   readSafetensors,
   type StateDict,
@@ -19,6 +18,7 @@ import {
   type TensorToWrite,
   writeSafetensorsFile,
 } from '../nn/index.ts';
+import type { LearnerState } from '../rl/index.ts';
 import { checkFiles, checksumsOf, checksumsSchema } from './checksums.ts';
 import { CheckpointError } from './errors.ts';
 import { packageVersion } from '../tracking/version.ts';
@@ -36,7 +36,7 @@ const envelope = z.object({
   /** The version of this package that wrote it. */
   gymformer: z.string(),
   seed: count,
-  optimizer: z.strictObject({ stepCount: count, learningRates: z.array(z.number()) }),
+  optimizer: z.strictObject({ stepCount: count, learningRates: z.array(z.number()), skipped: count.optional() }),
   /** All other files. */
   files: checksumsSchema,
 });
@@ -54,7 +54,7 @@ export interface TrainingFormat<S> {
 /** What learns, and with what. */
 export interface Trained {
   readonly module: Module;
-  readonly optimizer: { stateDict(options?: StateOptions): OptimizerState; loadStateDict(state: OptimizerState): void };
+  readonly optimizer: { stateDict(options?: StateOptions): LearnerState; loadStateDict(state: LearnerState): void };
 }
 
 /** What decides what a run does next: a run that goes on must agree. */
@@ -82,7 +82,7 @@ export async function writeTraining<S extends object>(
   state: S,
   more: StateDict = new Map(),
 ): Promise<void> {
-  const { moments, ...rest } = optimizer.stateDict({ copy: false });
+  const { moments, stepCount, learningRates, skipped } = optimizer.stateDict({ copy: false });
   const tensors = new Map<string, TensorToWrite>();
   const add = (entry: string, { shape, data }: StateEntry): void => {
     tensors.set(entry, { shape, dtype: 'F32', data: () => data as Float32Array });
@@ -97,7 +97,7 @@ export async function writeTraining<S extends object>(
     format: name,
     formatVersion: FORMAT_VERSION,
     gymformer: packageVersion(),
-    optimizer: { stepCount: rest.stepCount, learningRates: [...rest.learningRates] },
+    optimizer: { stepCount, learningRates: [...learningRates], skipped },
     files: checksumsOf(folder),
   };
   // No line end: then a file that lost its last byte is no JSON.

@@ -34,10 +34,9 @@ import { fromJson, toJson } from './plain-data.ts';
 import { resumed } from './resume.ts';
 import { Run } from './run.ts';
 import { randomSeed } from './run-options.ts';
-import { snapshotOf } from './snapshot.ts';
 import { spaceToJson } from './space-json.ts';
 import { StepCallbacks } from './step-callbacks.ts';
-import type { Plan } from './training-files.ts';
+import type { Plan, Trained } from './training-files.ts';
 import type { TrainAgentOptions, TrainCustomOptions, TrainResult } from './train-agent.ts';
 
 /** A run, set up by the constructor. */
@@ -168,8 +167,8 @@ export class TrainingRun extends Run<Rollout, object> {
     return this.#learner.update(rollout, { progress: fraction, signal });
   }
 
-  protected override snapshot(): (() => void) | undefined {
-    return snapshotOf(this.#agent.policy, this.#learner);
+  protected override get trained(): Trained {
+    return { module: this.#agent.policy, optimizer: this.#learner };
   }
 
   protected override mark(): void {
@@ -252,7 +251,7 @@ export class TrainingRun extends Run<Rollout, object> {
 
   #details(): Pick<Checkpoint, 'details' | 'moments'> {
     const { vectorEnv, name, id, options } = this.#environments;
-    const { moments, ...optimizer } = this.#learner.stateDict();
+    const { moments, stepCount, learningRates, skipped } = this.#learner.stateDict();
     return {
       moments,
       details: {
@@ -270,7 +269,7 @@ export class TrainingRun extends Run<Rollout, object> {
           environments: environmentStreams(vectorEnv),
         },
         normalizers: this.#normalizers,
-        optimizer,
+        optimizer: { stepCount, learningRates, skipped },
       },
     };
   }

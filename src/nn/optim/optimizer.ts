@@ -71,6 +71,8 @@ export abstract class Optimizer {
   readonly groups: readonly ParameterGroup[];
   readonly #sweeps: readonly GroupSweep[];
   #stepCount = 0;
+  /** Views of memory that stays where it is. */
+  #momentsByName: Float32State | undefined;
 
   protected constructor(
     target: OptimizerTarget,
@@ -175,7 +177,9 @@ export abstract class Optimizer {
   }
 
   #moments(): Float32State {
+    if (this.#momentsByName !== undefined) return this.#momentsByName;
     const state: Float32State = new Map();
+    this.#momentsByName = state;
     this.#sweeps.forEach(({ rule, flat, moments }, g) => {
       flat.parameters.forEach(({ shape }, p) => {
         rule.moments.forEach((name, m) => {
