@@ -12,7 +12,7 @@ export interface UpdateOptions {
   readonly progress: number;
   /** Of the rollout's rows, by the reference policy, for an algorithm that needs one. */
   readonly referenceLogProbs?: Float32Array | undefined;
-  /** Given to updates that take long: one that throws its `reason` when the run is told to end is undone, and made again by a run that goes on. */
+  /** Given to updates that can be undone: one that throws its `reason` when the run is told to end is undone, and made again by a run that goes on. */
   readonly signal?: AbortSignal | undefined;
 }
 
