@@ -18,7 +18,7 @@ export interface Saving {
   readonly share: number;
 }
 
-const CHECKPOINTS = 8;
+const CHECKPOINTS = 6;
 /** Texts from one to the next by default: ten updates of 256. */
 const INTERVAL = 10 * 256;
 

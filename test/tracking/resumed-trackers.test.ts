@@ -8,6 +8,8 @@ import { expect, test } from 'vitest';
 import { MlflowTracker, readRows, TensorBoardTracker, WandbTracker } from '../../src/tracking/index.ts';
 import { wandbRecords } from '../../src/tracking/record-file.ts';
 import { fieldsOf } from '../../src/tracking/wire.ts';
+import { trainDpo, trainReward, trainSft } from '../../src/trainer/index.ts';
+import { byteTokenizer, CAPITALS, tinyGpt } from '../trainer/sft-models.ts';
 import { temporaryDirectory, tinyRun } from '../trainer/tiny-run.ts';
 
 const root = temporaryDirectory();
@@ -81,6 +83,22 @@ async function mlflowServer() {
   };
 }
 
+/** One of each. */
+const trackersOf = (uri: string) => [
+  new TensorBoardTracker(),
+  new WandbTracker({ mode: 'offline' }),
+  new MlflowTracker({ uri }),
+];
+
+/** Makes it as if a run had been killed before it could save more than the first checkpoints. */
+function killedAfter(runDirectory: string, kept: number): void {
+  const checkpoints = join(runDirectory, 'checkpoints');
+  const written = (name: string): number => Number(/\d+$/.exec(name)?.[0] ?? Number.POSITIVE_INFINITY);
+  const saved = readdirSync(checkpoints).sort((a, b) => written(a) - written(b));
+  for (const later of saved.slice(kept)) rmSync(join(checkpoints, later), { recursive: true });
+  rmSync(join(runDirectory, 'summary.json'));
+}
+
 test.each([
   ['after a checkpoint', 1],
   ['before the first checkpoint', 0],
@@ -93,18 +111,11 @@ test.each([
       totalSteps,
       saveInterval: 1,
       ppoConfig: { rolloutSteps: 32, minibatchSize: 32, updateEpochs: 1 },
-      trackers: [
-        new TensorBoardTracker(),
-        new WandbTracker({ mode: 'offline' }),
-        new MlflowTracker({ uri: server.uri }),
-      ],
+      trackers: trackersOf(server.uri),
     });
     const checkpoints = join(runDirectory, 'checkpoints');
     await tinyRun(checkpoints, options(64 * 4));
-    // As if it had been killed before it could save more.
-    const saved = readdirSync(checkpoints).sort((a, b) => Number(/\d+$/.exec(a)![0]) - Number(/\d+$/.exec(b)![0]));
-    for (const later of saved.slice(kept)) rmSync(join(checkpoints, later), { recursive: true });
-    rmSync(join(runDirectory, 'summary.json'));
+    killedAfter(runDirectory, kept);
     await tinyRun(checkpoints, { ...options(64 * 6), resume: runDirectory });
 
     const { rows } = await readRows(join(runDirectory, 'metrics.jsonl'));
@@ -127,3 +138,55 @@ test.each([
     server.close();
   }
 });
+
+const pairs = CAPITALS.map(({ prompt, completion }) => ({ prompt: `>${prompt}`, chosen: completion, rejected: 'no' }));
+
+test.each(['trainSft', 'trainReward', 'trainDpo'] as const)(
+  '%s, killed after a checkpoint: each step once',
+  async (trainer) => {
+    const server = await mlflowServer();
+    try {
+      const runDirectory = join(root, trainer);
+      const train = (maxSteps: number, resume?: string): Promise<object> => {
+        const options = {
+          model: tinyGpt(),
+          tokenizer: byteTokenizer(),
+          runDirectory,
+          batchSize: 2,
+          saveInterval: 2,
+          evalInterval: 3,
+          testSize: 2,
+          seed: 5,
+          maxSteps,
+          trackers: trackersOf(server.uri),
+        };
+        if (trainer === 'trainSft') return trainSft({ ...options, dataset: CAPITALS, resume });
+        if (trainer === 'trainDpo') return trainDpo({ ...options, dataset: pairs, resume });
+        return trainReward({
+          ...options,
+          datasetsPath: pairs,
+          train: 'full',
+          patience: null,
+          resumeCheckpoint: resume,
+        });
+      };
+      await train(5);
+      killedAfter(runDirectory, 1);
+      await train(7, runDirectory);
+
+      const steps = [1, 2, 3, 4, 5, 6, 7];
+      const { rows } = await readRows(join(runDirectory, 'metrics.jsonl'));
+      expect(rows.map((row) => row['step'])).toEqual(steps);
+      expect(tensorBoardSteps(runDirectory, 'losses/loss')).toEqual(steps);
+      expect(tensorBoardSteps(runDirectory, 'hyperparameters')).toEqual([0]);
+      const { steps: told, numbers } = wandbSteps(runDirectory, 'losses/loss');
+      expect(told).toEqual(steps);
+      expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+      expect(wandbSteps(runDirectory, 'eval/loss').steps).toEqual([3, 6, 7]);
+      expect(server.stepsOf('losses/loss')).toEqual(steps);
+      expect(server.made()).toBe(1);
+    } finally {
+      server.close();
+    }
+  },
+);
