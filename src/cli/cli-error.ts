@@ -6,8 +6,6 @@ export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 /** What a command that Ctrl-C stopped exits with: 128 + SIGINT, as shells expect. */
 export const EXIT_INTERRUPTED = 130;
-/** What it exits with if SIGTERM stopped it. */
-export const EXIT_TERMINATED = 143;
 
 /** An error whose message says all there is to say. */
 export class CliError extends Error {

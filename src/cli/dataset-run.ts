@@ -110,6 +110,11 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
     screen.say(whereAndNext(command, result, model));
     screen.result({ ...resultJson(result), modelFolder: model, ...more });
     return result.stoppedBy === 'signal' ? EXIT_INTERRUPTED : 0;
+  } catch (error) {
+    if (!screen.isInterrupt(error)) throw error;
+    screen.say(`Interrupted while ${given.dataset} was read: nothing was written.`);
+    screen.result({ stoppedBy: 'signal', runDirectory: null });
+    return EXIT_INTERRUPTED;
   } finally {
     screen.release();
   }

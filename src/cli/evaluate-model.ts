@@ -50,6 +50,7 @@ export async function evaluateModel(path: string, options: EvaluateModelOptions)
   const policy = new TokenPolicy({ actor: new LMActorNetwork(language.model, { padTokenId: tokenizer.padTokenId }) });
 
   const screen = new Screen({ json: options.json });
+  screen.begin('text');
   const started = performance.now();
   let done = 0;
   try {

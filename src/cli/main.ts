@@ -301,11 +301,13 @@ program
     console.log(listEnvs(pattern));
   });
 
-// A reader that has seen enough (`gymformer envs | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
+// A reader that has seen enough (`gymformer envs | head`) is no error. Who has something to save listens too, and ends when that is done.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    if (stream.listenerCount('error') === 1) process.exit();
+  });
+}
 
 try {
   await program.parseAsync();

@@ -83,7 +83,10 @@ class ReasoningRun {
     const { recipe, language, run, trainEnv, heldOut } = this.#setup;
     screen.say(introduction(recipe, language.model, trainEnv.problems.length, heldOut));
     screen.tell('start', { kind: recipe.kind, seed: recipe.seed, runDirectory: run.path });
-    const sft = await this.#teach();
+    const sft = await this.#teach().catch((error: unknown) => {
+      if (!screen.isInterrupt(error)) throw error;
+      return null;
+    });
     const before = await this.#answer();
     if (before !== null) screen.say(measured(before));
     const rl = before === null ? null : await this.#reinforce();

@@ -90,7 +90,7 @@ class RlhfRun {
       screen.result(resultJson(result));
       return 0;
     } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
+      if (!(error instanceof Interrupted || screen.isInterrupt(error))) throw error;
       run.directory.writeSummary({ stoppedBy: 'signal', seed: this.#setup.recipe.seed, runDirectory: run.path });
       screen.say(`\nInterrupted. What there is so far is in ${run.path}.\nGo on with it:    ${run.goOn}`);
       screen.result({ stoppedBy: 'signal', runDirectory: run.path });

@@ -20,12 +20,14 @@ export type ScreenEvent = 'start' | 'progress' | 'evaluation' | 'checkpoint' | '
 /** Seconds between two lines of progress in JSON. */
 const PROGRESS_SECONDS = 1;
 
+const NEVER = new AbortController().signal;
+
 /** Text that is printed, one line of progress below it, and the signal that ends the work. Release it in the end. */
 export class Screen {
   readonly #silent: boolean;
   readonly #json: boolean;
   readonly #onlyEnd: boolean;
-  readonly #interrupt: Interrupt;
+  #interrupt: Interrupt | undefined;
   #line = new ProgressLine(process.stderr);
   #unit = 'step';
   #phase: string | undefined;
@@ -35,15 +37,16 @@ export class Screen {
     this.#silent = quiet || json;
     this.#json = json;
     this.#onlyEnd = quiet;
-    this.#interrupt = new Interrupt(() => {
-      this.#line.clear();
-      if (!this.#silent) console.error(`Stopping at this ${this.#unit}. Ctrl-C again stops at once, without saving.`);
-    });
   }
 
-  /** Aborted by the first Ctrl-C. */
+  /** Aborted by the first Ctrl-C. Before the first phase there is nothing to save, and Ctrl-C ends the process. */
   get signal(): AbortSignal {
-    return this.#interrupt.signal;
+    return this.#interrupt?.signal ?? NEVER;
+  }
+
+  /** Whether an error is what work throws that was given up for {@link signal}. */
+  isInterrupt(error: unknown): boolean {
+    return this.signal.aborted && error === this.signal.reason;
   }
 
   /**
@@ -53,6 +56,7 @@ export class Screen {
    * @param phase what the line calls it, where there are several
    */
   begin(unit: string, phase?: string): void {
+    this.#interrupt ??= new Interrupt(() => this.#stopping());
     this.#line.clear();
     this.#line = new ProgressLine(process.stderr, phase);
     this.#unit = unit;
@@ -102,6 +106,11 @@ export class Screen {
 
   release(): void {
     this.#line.clear();
-    this.#interrupt.release();
+    this.#interrupt?.release();
+  }
+
+  #stopping(): void {
+    this.#line.clear();
+    if (!this.#silent) console.error(`Stopping at this ${this.#unit}. Ctrl-C again stops at once, without saving.`);
   }
 }

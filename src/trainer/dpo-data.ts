@@ -1,6 +1,5 @@
 // From preferences to pairs of completions, as tokens, for direct preference optimization.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type ChatMessage,
   DatasetError,
@@ -12,6 +11,7 @@ import type { PreferenceSplit } from './reward-data.ts';
 import { type SharedRow, sharedRow } from './shared-rows.ts';
 import type { TokenizedExample } from './sft-batches.ts';
 import { encodeCompletion } from './sft-data.ts';
+import { turns } from './turns.ts';
 
 /** Two completions of one prompt; of each, what is learned is the completion. */
 export interface CompletionPair {
@@ -37,6 +37,8 @@ export interface PairOptions {
   readonly tokenizer: Tokenizer;
   readonly maxLength: number;
   readonly warn?: ((message: string) => void) | undefined;
+  /** Gives it up: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -47,12 +49,14 @@ export interface PairOptions {
  */
 export async function tokenizePairs(
   { train, test }: PreferenceSplit<PreferenceExample>,
-  { tokenizer, maxLength, warn = console.warn }: PairOptions,
+  { tokenizer, maxLength, warn = console.warn, signal }: PairOptions,
 ): Promise<PreferenceSplit<CompletionPair>> {
   let [rows, cut, dropped] = [0, 0, 0];
+  const turn = turns(signal);
   const pairsOf = async (examples: readonly PreferenceExample[]): Promise<CompletionPair[]> => {
     const pairs: CompletionPair[] = [];
     for (const example of examples) {
+      await turn();
       const { best, candidates } = example;
       for (const [other] of candidates.entries()) {
         if (other === best) continue;
@@ -67,8 +71,6 @@ export async function tokenizePairs(
           pairs.push({ chosen: chosen!, rejected: rejected!, length });
         }
       }
-      // A large dataset takes a while: timers and signals have their turn.
-      if (rows % 256 === 0) await nextTurn();
     }
     return pairs;
   };

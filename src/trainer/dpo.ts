@@ -58,17 +58,18 @@ const LOSS_TYPES = ['sigmoid', 'hinge', 'ipo', 'robust'] as const;
  *   learningRate: 1e-5,
  * });
  *
+ * @throws the signal's reason, if it comes while the dataset is read: nothing is written then
  * @throws DatasetError naming file and line, if a row lacks something
  * @throws TrainingDivergedError if the loss or the gradients' norm is not finite; the last good weights are saved first
  * @throws CheckpointError if `resume` cannot be gone on from
  * @throws RangeError or TypeError for options that cannot be
  */
 export async function trainDpo(options: TrainDpoOptions): Promise<DpoResult> {
-  const { tokenizer, warn } = options;
+  const { tokenizer, warn, signal } = options;
   const from = resumed(options);
   const settings = resolveDpoOptions(options, seedOf(options.seed, from));
   const examples = await readPreferenceSplit({ ...options, testSize: settings.testSize, seed: settings.seed });
-  const data = await tokenizePairs(examples, { tokenizer, maxLength: settings.maxLength, warn });
+  const data = await tokenizePairs(examples, { tokenizer, maxLength: settings.maxLength, warn, signal });
   const state = stateOf(from, 'dpo', planOf(data, settings));
   const task = new DpoTask(options, settings, data, state?.extra['reference']);
   return fineTune(task, settings, options, from, state);

@@ -320,7 +320,8 @@ export class ExampleRun<Row extends Sized> {
     }
     const { by: stoppedBy, reason: stopReason } = this.#stop!;
     this.#writeSummary(stoppedBy, { stopReason, ...more });
-    if (directory !== null) await drawMedia(directory.path, this.#options.warn);
+    // Who interrupts a run does not want to wait for its pictures.
+    if (directory !== null && stoppedBy !== 'signal') await drawMedia(directory.path, this.#options.warn);
     const { tokens, seconds, evalLoss } = this.#progress();
     return this.#resultRows.metricsTo({
       trainLoss: this.#trainLoss,

@@ -1,6 +1,5 @@
 // From preferences to tokens to compare, for reward models.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type ChatMessage,
   DatasetError,
@@ -11,6 +10,7 @@ import {
   Tokenizer,
 } from '../lm/index.ts';
 import { withoutLabelPadding } from '../lm/datasets/preferences.ts';
+import { turns } from './turns.ts';
 
 /** Texts to compare, as tokens. */
 export interface Comparison {
@@ -45,6 +45,8 @@ export interface PreferenceSource {
   readonly testSize?: number | undefined;
   readonly seed: number;
   readonly warn?: ((message: string) => void) | undefined;
+  /** Ends the reading: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** GPT-2's token between texts, by which its tokenizer is known. */
@@ -52,11 +54,11 @@ const GPT2_END = 50_256;
 
 /** Reads preferences and keeps some back. @throws DatasetError naming file and line of a bad row */
 export async function readPreferenceSplit(source: PreferenceSource): Promise<PreferenceSplit<PreferenceExample>> {
-  const { dataset, evalDataset, badRows, numSamples, testSize, seed, warn = console.warn } = source;
+  const { dataset, evalDataset, badRows, numSamples, testSize, seed, warn = console.warn, signal } = source;
   const labels = await labelTokenizerOf(source);
   const decode = labels && ((ids: readonly number[]) => labelText(labels, ids));
   const read = async (rows: string | readonly object[]): Promise<readonly PreferenceExample[]> => {
-    const { examples, skipped } = await readPreferences(rows, { badRows, numSamples, decode });
+    const { examples, skipped } = await readPreferences(rows, { badRows, numSamples, decode, signal });
     if (skipped.length > 0) {
       const all = skipped.length + examples.length;
       warn(`${skipped.length} of ${all} rows cannot be used and were left out; the first: ${skipped[0]}`);
@@ -107,18 +109,23 @@ function wholeCandidates({ prompt, candidates }: PreferenceExample): RewardInput
 export async function tokenizeComparisons(
   { train, test }: PreferenceSplit<PreferenceExample>,
   encode: (input: RewardInput) => Int32Array,
-  { maxLength, warn = console.warn }: { readonly maxLength: number; readonly warn?: PreferenceSource['warn'] },
+  {
+    maxLength,
+    warn = console.warn,
+    signal,
+  }: { readonly maxLength: number } & Pick<PreferenceSource, 'warn' | 'signal'>,
 ): Promise<PreferenceSplit<Comparison>> {
   let rows = 0;
+  const turn = turns(signal);
   const comparisonsOf = async (examples: readonly PreferenceExample[]): Promise<Comparison[]> => {
     const comparisons: Comparison[] = [];
     for (const example of examples) {
+      await turn();
+      rows++;
       const candidates = wholeCandidates(example).map(encode);
       const length = Math.max(...candidates.map((ids) => ids.length));
       const { best, margin } = example;
       if (length <= maxLength) comparisons.push({ candidates, best, margin, length });
-      // A large dataset takes a while: timers and signals have their turn.
-      if (++rows % 256 === 0) await nextTurn();
     }
     return comparisons;
   };

@@ -115,6 +115,7 @@ export interface RewardResult extends ExampleResult {
  * });
  * const [score] = await rewardModel.score(['The old stone bridge glowed in the evening light.']);
  *
+ * @throws the signal's reason, if it comes while the dataset is read: nothing is written then
  * @throws DatasetError naming file and line, if a row has a label out of range, too few samples, no query, ...
  * @throws ModelError if the model has another head, or belongs to another tokenizer
  * @throws TrainingDivergedError if the loss or the gradients' norm is not finite; the last good weights are saved first
@@ -122,7 +123,7 @@ export interface RewardResult extends ExampleResult {
  * @throws RangeError or TypeError for options that cannot be
  */
 export async function trainReward(options: TrainRewardOptions): Promise<RewardResult> {
-  const { datasetsPath, resumeCheckpoint, warn } = options;
+  const { datasetsPath, resumeCheckpoint, warn, signal } = options;
   const from = resumed({ ...options, resume: resumeCheckpoint });
   let reward = await openModel(options);
   const { model, tokenizer } = reward;
@@ -133,7 +134,7 @@ export async function trainReward(options: TrainRewardOptions): Promise<RewardRe
   );
   const { maxLength, testSize, seed } = settings;
   const examples = await readPreferenceSplit({ ...options, dataset: datasetsPath, tokenizer, testSize, seed });
-  const data = await tokenizeComparisons(examples, (input) => reward.encode(input), { maxLength, warn });
+  const data = await tokenizeComparisons(examples, (input) => reward.encode(input), { maxLength, warn, signal });
   let state: ExampleState | undefined;
   if (from.checkpoint !== undefined) {
     state = readExampleState(from.checkpoint, 'reward', planOf(data.train, settings));

@@ -199,7 +199,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     }
     const result = this.#result(this.#stop);
     const { directory } = this.written;
-    if (directory !== null) await drawMedia(directory.path, this.#options.warn);
+    // Who interrupts a run does not want to wait for its pictures; it has them when it has gone on to its end.
+    if (directory !== null && result.stoppedBy !== 'signal') await drawMedia(directory.path, this.#options.warn);
     return result;
   }
 

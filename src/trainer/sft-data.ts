@@ -1,6 +1,5 @@
 // From rows of a dataset to tokens to learn from.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type DataRecord,
   DatasetError,
@@ -15,6 +14,7 @@ import type { Tokenizer } from '../lm/index.ts';
 import type { TrainSftOptions } from './sft.ts';
 import type { TokenizedExample } from './sft-batches.ts';
 import type { SftSettings } from './sft-settings.ts';
+import { turns } from './turns.ts';
 
 /** What the rows of a dataset hold. */
 export type SftFormat = SftExample['kind'];
@@ -40,14 +40,16 @@ function fieldsOf({ fields }: DataRecord, format: SftFormat): readonly string[] 
 
 /** Reads and tokenizes the datasets of a run. @throws DatasetError as `trainSft` */
 export async function readSftData(options: TrainSftOptions, settings: SftSettings): Promise<SftData> {
-  const { dataset, evalDataset, tokenizer, warn = console.warn } = options;
+  const { dataset, evalDataset, tokenizer, warn = console.warn, signal } = options;
   const { testSize, seed } = settings;
-  const records = await recordsOf(dataset, 'dataset');
+  const records = await recordsOf(dataset, 'dataset', { signal });
   const split = testSize === undefined ? undefined : splitRecords(records, { testSize, seed });
-  const test = evalDataset === undefined ? (split?.test ?? []) : await recordsOf(evalDataset, 'evalDataset');
+  const test =
+    evalDataset === undefined ? (split?.test ?? []) : await recordsOf(evalDataset, 'evalDataset', { signal });
   const format = options.format ?? sftExample(records[0]!).kind;
   const reader = new ExampleReader(format, tokenizer, settings);
-  const data = { format, train: await reader.read(split?.train ?? records), test: await reader.read(test) };
+  const train = await reader.read(split?.train ?? records, signal);
+  const data = { format, train, test: await reader.read(test, signal) };
   reader.report(warn);
   if (data.train.length === 0) throw new DatasetError('no row of dataset has a token to learn');
   return data;
@@ -68,13 +70,14 @@ class ExampleReader {
     this.#settings = settings;
   }
 
-  async read(records: readonly DataRecord[]): Promise<TokenizedExample[]> {
+  async read(records: readonly DataRecord[], signal: AbortSignal | undefined): Promise<TokenizedExample[]> {
     const examples: TokenizedExample[] = [];
+    const turn = turns(signal);
     for (const record of records) {
+      await turn();
+      this.#rows++;
       const example = this.#example(record);
       if (example !== undefined) examples.push(example);
-      // A large dataset takes a while: timers and signals have their turn.
-      if (++this.#rows % 256 === 0) await nextTurn();
     }
     return examples;
   }

@@ -41,6 +41,7 @@ export type SftResult = FineTuneResult;
  * });
  *
  * @throws TrainingDivergedError if the loss or the gradients' norm is not finite; the last good weights are saved first
+ * @throws the signal's reason, if it comes while the dataset is read: nothing is written then
  * @throws DatasetError naming the row, if one lacks what its format needs or leaves nothing to learn
  * @throws CheckpointError if `resume` cannot be gone on from
  * @throws RangeError or TypeError for options that cannot be

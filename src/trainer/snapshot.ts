@@ -1,10 +1,14 @@
 // Weights and moments as they are now, to come back to.
 
 import type { Parameter, StateEntry } from '../nn/index.ts';
+import { availableMemory } from './available-memory.ts';
 import { type Trained, trainedParameters } from './training-files.ts';
 
-/** The most that is copied, in bytes: with more, memory is worth more than being able to come back. */
-const LARGEST = 512 * 2 ** 20;
+/** So much is copied, in bytes, whatever memory there is. */
+const SMALL = 512 * 2 ** 20;
+
+/** Of what is free, the share that a larger copy may take: with more, memory is worth more than being able to come back. */
+const LARGEST_SHARE = 0.25;
 
 /** Weights, and Adam's two moments of each. */
 const COPIES = 3;
@@ -24,9 +28,10 @@ export class Snapshot {
 
   /** Copies. False if that would be too large. */
   take(): boolean {
-    const bytes = this.#parameters.reduce((sum, { storage }) => sum + storage.data.byteLength, 0);
-    if (COPIES * bytes > LARGEST) return false;
-    if (this.#weights.length === 0) this.#weights = this.#parameters.map(({ size }) => new Float32Array(size));
+    const bytes = COPIES * this.#parameters.reduce((sum, { storage }) => sum + storage.data.byteLength, 0);
+    const isNew = this.#weights.length === 0;
+    if (isNew && bytes > SMALL && bytes > LARGEST_SHARE * availableMemory()) return false;
+    if (isNew) this.#weights = this.#parameters.map(({ size }) => new Float32Array(size));
     this.#parameters.forEach(({ storage }, i) => this.#weights[i]!.set(storage.data));
     const { moments, ...rest } = this.#optimizer.stateDict({ copy: false });
     if (moments.size < this.#moments.size) this.#moments.clear();

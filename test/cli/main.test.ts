@@ -145,23 +145,56 @@ describe('train', () => {
   });
 
   test('the second Ctrl-C ends at once', async () => {
-    // A process that goes on whatever happens, as a run does that is far from the end of its update.
+    const { child, closed, line } = await interrupted(undefined);
+    expect(await line()).toBe('SIGINT true\n');
+    child.kill('SIGINT');
+    expect((await closed)[1]).toBe('SIGINT');
+  });
+
+  test('npm sends a signal on that its children have got already: both are one', async () => {
+    const { child, closed, line } = await interrupted('start');
+    child.kill('SIGINT');
+    expect(await line()).toBe('SIGINT true\n');
+    child.kill('SIGTERM');
+    expect(await line()).toBe('still here\n');
+    child.kill('SIGKILL');
+    expect((await closed)[1]).toBe('SIGKILL');
+  });
+
+  /** A process that goes on whatever happens, as a run does that is far from the end of its update; and gets a SIGINT. */
+  async function interrupted(script: string | undefined) {
     const program = `
       const { Interrupt } = await import('./src/cli/interrupt.ts');
-      const interrupt = new Interrupt(() => console.log('first', interrupt.signal.aborted));
+      const interrupt = new Interrupt((name) => console.log(name, interrupt.signal.aborted));
       setInterval(() => undefined, 1000);
+      interrupt.signal.addEventListener('abort', () => setTimeout(() => console.log('still here'), 300));
       console.log('ready');`;
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
       cwd: project,
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, npm_lifecycle_event: script },
     });
     const closed = once(child, 'close');
     const lines = child.stdout.setEncoding('utf8');
-    expect((await once(lines, 'data'))[0]).toBe('ready\n');
+    const line = async (): Promise<unknown> => (await once(lines, 'data'))[0];
+    expect(await line()).toBe('ready\n');
     child.kill('SIGINT');
-    expect((await once(lines, 'data'))[0]).toBe('first true\n');
-    child.kill('SIGINT');
-    expect((await closed)[1]).toBe('SIGINT');
+    return { child, closed, line };
+  }
+
+  test('a run whose output nobody reads any more saves and ends', async () => {
+    const directory = join(root, 'unread');
+    const words = ['--totalSteps', '1000000000', '--ppo.rolloutSteps', '32', '--json', '--runDirectory', directory];
+    const { child, finished } = start(['train', 'CartPole-v1', ...words]);
+    child.stdout!.once('data', () => child.stdout!.destroy());
+    child.stderr!.destroy();
+    expect((await finished).code).toBe(141);
+    const { checkpoint, stoppedBy } = JSON.parse(readFileSync(join(directory, 'summary.json'), 'utf8')) as Record<
+      string,
+      string
+    >;
+    expect(stoppedBy).toBe('signal');
+    expect(existsSync(checkpoint!)).toBe(true);
   });
 });
 

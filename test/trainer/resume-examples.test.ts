@@ -1,6 +1,6 @@
 // What learns from a dataset and goes on in its own directory: damaged checkpoints, those that stay, and work that a signal gives up.
 
-import { readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { trainReward, type TrainSftOptions } from '../../src/trainer/index.ts';
@@ -64,6 +64,20 @@ test('the latest checkpoints stay, and the one whose evaluation was best', async
   const best = losses.indexOf(Math.min(...losses)) + 1;
   expect(best).toBeLessThan(5);
   expect(readdirSync(join(run, 'checkpoints')).sort()).toEqual([best, 5, 6].map((step) => `sft_step_${step}`));
+});
+
+test('a signal while the dataset is read ends the reading, and nothing is written', async () => {
+  const rows = Array.from({ length: 20_000 }, () => ({ prompt: 'a', completion: ' b' }));
+  const file = join(root, 'many.jsonl');
+  writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  for (const dataset of [file, rows]) {
+    const run = fresh();
+    const controller = new AbortController();
+    const reading = sft(run, { dataset, signal: controller.signal });
+    setTimeout(() => controller.abort(new Error('enough')), 20);
+    await expect(reading).rejects.toThrow('enough');
+    expect(existsSync(run)).toBe(false);
+  }
 });
 
 test('a signal before the first step: nothing is learned or saved, and the run begins when it goes on', async () => {

@@ -22,6 +22,8 @@ export interface ReadOptions {
    * the reading.
    */
   readonly onBadRow?: OnBadRow | undefined;
+  /** Ends the reading: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const FORMATS: Readonly<Record<string, DatasetFormat>> = {
@@ -71,6 +73,7 @@ export async function* streamRecords(path: string, options: ReadOptions = {}): A
       options.onBadRow(error);
     };
     for await (const record of readers[format](file, onBadRow)) {
+      options.signal?.throwIfAborted();
       empty = false;
       yield renamed(record, options.fields);
     }
