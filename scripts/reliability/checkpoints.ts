@@ -29,7 +29,7 @@ export async function saving(under: string | undefined): Promise<Saving> {
   const times = `${run}-times.jsonl`;
   for (const path of [run, times]) rmSync(path, { recursive: true, force: true });
   const environment = { RELIABILITY_SAVE_TIMES: times, GYMFORMER_THREADS: '' };
-  const node = [process.execPath, '--import', bundleOf('save-times'), bundleOf('command'), 'train', '--quiet'];
+  const node = [process.execPath, '--import', bundleOf('save-times'), bundleOf('command'), 'train'];
   for (let slice = 1; slice <= CHECKPOINTS; slice++) {
     const first = ['recipes/cot-arithmetic.yaml', '--runDirectory', run, '--sft.maxSteps', '60'];
     const which = slice === 1 ? [...first, '--evaluation.problems', '16'] : ['--resume', run];

@@ -20,10 +20,10 @@ export interface Repeated {
 /** Recipes, made short: each trains a model in all of its stages. */
 const RECIPES: Readonly<Record<string, string>> = {
   'cartpole.yaml': '--totalSteps 8192 --network.hiddenDim 256 --evaluation.episodes 0',
-  'cot-arithmetic.yaml': '--sft.maxSteps 60 --rl.maxEpisodes 1024 --evaluation.problems 64',
-  'cot-arithmetic-grpo.yaml': '--sft.maxSteps 60 --rl.maxEpisodes 1024 --evaluation.problems 64',
+  'cot-arithmetic.yaml': '--sft.maxSteps 20 --rl.maxEpisodes 512 --evaluation.problems 32',
+  'cot-arithmetic-grpo.yaml': '--sft.maxSteps 20 --rl.maxEpisodes 512 --evaluation.problems 32',
   'rlhf-descriptiveness.yaml':
-    '--sft.maxSteps 60 --preferences.count 256 --reward.epochs 1 --rl.maxEpisodes 1024 --evaluation.texts 64',
+    '--sft.maxSteps 20 --preferences.count 128 --reward.epochs 1 --rl.maxEpisodes 512 --evaluation.texts 32',
 };
 
 /** Runs everything twice on one thread and twice on two. */
@@ -35,7 +35,7 @@ export async function threads(): Promise<Repeated[]> {
   for (const name of TRAINERS) found.push(await repeated(name, folder, (run) => commandOf(name, run)));
   for (const [recipe, words] of Object.entries(RECIPES)) {
     const command = (run: string): readonly [string, ...string[]] => {
-      const train = ['train', `recipes/${recipe}`, '--runDirectory', run, '--quiet', ...words.split(' ')];
+      const train = ['train', `recipes/${recipe}`, '--runDirectory', run, ...words.split(' ')];
       return [process.execPath, bundleOf('command'), ...train];
     };
     found.push(await repeated(`recipes/${recipe}`, folder, command));

@@ -52,7 +52,7 @@ export function commandOf(name: string, run: string): readonly [string, ...strin
   const hook = [process.execPath, '--import', bundleOf('faults')] as const;
   const recipe = RECIPES[name];
   if (recipe === undefined) return [...hook, '--import', bundleOf('run'), '--eval', '0', name, run];
-  const train = [...hook, bundleOf('command'), 'train', '--quiet'] as const;
+  const train = [...hook, bundleOf('command'), 'train'] as const;
   if (existsSync(join(run, 'config.json'))) return [...train, '--resume', run];
   return [...train, recipe, '--runDirectory', run];
 }
