@@ -108,7 +108,7 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout>, Episod
     }
   }
 
-  /** The critic's values of rows of observations, `[rows]`. */
+  /** The critic's values of rows of observations, `[rows]`; NaN where an observation is not finite. */
   values(observations: Float32Array): Float32Array {
     const rows = observations.length / this.observationSize;
     const values = new Float32Array(rows);
@@ -126,6 +126,10 @@ export class ActorCriticPolicy extends Module implements Policy<Rollout>, Episod
       program.run();
       values.set((program.results as Float32Array).subarray(0, count), first);
       first += count;
+    }
+    // A network may well have a number for what is infinite, but no gradient.
+    for (let i = 0; i < observations.length; i++) {
+      if (!Number.isFinite(observations[i])) values[Math.floor(i / this.observationSize)] = Number.NaN;
     }
     return values;
   }

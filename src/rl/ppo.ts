@@ -6,7 +6,7 @@ import type { Generator } from '../random/index.ts';
 import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import { gae } from './gae.ts';
 import { batchSizeFor } from './minibatches.ts';
-import type { Policy, Steps } from './policy.ts';
+import type { Policy, StateValues, Steps } from './policy.ts';
 import type { Rollout } from './rollout.ts';
 import { type LearnerState, SurrogateOptimizer } from './surrogate.ts';
 import { explainedVariance, type MinibatchMeans, type NonFinitePolicy, UpdateTotals } from './update-totals.ts';
@@ -47,7 +47,10 @@ export interface PPOConfig {
   readonly targetKl?: number | null | undefined;
   /** Adam's epsilon (detail 3). Default 1e-5. */
   readonly adamEpsilon?: number | undefined;
-  /** What to do with a minibatch whose loss or gradients are not finite. Default `stop`. */
+  /**
+   * What to do with numbers that are not finite. `skip` leaves out steps with such rewards or observations, and the episode counts as cut
+   * off before them; and minibatches with such losses or gradients. Default `stop`.
+   */
   readonly onNonFinite?: NonFinitePolicy | undefined;
 }
 
@@ -56,6 +59,8 @@ export type ResolvedPPOConfig = { readonly [K in keyof PPOConfig]-?: Exclude<PPO
 
 /** What an update did, under the names CleanRL logs. */
 export interface PPOMetrics extends MinibatchMeans {
+  /** Steps that were not learned from, since their rewards or observations are not finite, where `onNonFinite` is `skip`; 0 otherwise. */
+  readonly skippedRows: number;
   /** How much of the variance of the returns the critic had foreseen: 1 all, 0 or less none; NaN if all returns are equal. */
   readonly explainedVariance: number;
   /** Of the actor. */
@@ -171,7 +176,9 @@ export class PPO<R extends Steps = Rollout> {
   ): Promise<PPOMetrics> {
     const { config, policy } = this;
     const { values, nextValues } = await policy.stateValues(rollout);
-    const ended = endings(rollout);
+    const valid = config.onNonFinite === 'skip' ? finiteRows(rollout, { values, nextValues }) : rollout.valid;
+    const steps = { ...rollout, valid };
+    const ended = endings(steps);
     const { advantages, returns } = gae({ ...rollout, values, nextValues, ended }, config.gamma, config.gaeLambda);
     const targets = { oldLogProbs: rollout.logProbs, advantages, returns, oldValues: values };
     const left = Math.max(0, 1 - progress);
@@ -181,13 +188,13 @@ export class PPO<R extends Steps = Rollout> {
     this.#optimizer.scaleLearningRates(lrFactor);
 
     const totals = new UpdateTotals();
-    const units = policy.units(rollout);
+    const units = policy.units(steps);
     const size = batchSizeFor(config.minibatchSize, units.length);
     let epochs = 0;
     while (epochs < config.updateEpochs) {
       this.#generator.shuffle(units);
       for (let first = 0; first < units.length; first += size.taken) {
-        const layout = policy.layout(rollout, units.subarray(first, first + size.taken), size.filled);
+        const layout = policy.layout(steps, units.subarray(first, first + size.taken), size.filled);
         await this.#optimizer.step(layout, targets, options, totals);
         if (turnIsDue()) await giveTurn();
         signal?.throwIfAborted();
@@ -197,7 +204,8 @@ export class PPO<R extends Steps = Rollout> {
     }
     return {
       ...totals.means(),
-      explainedVariance: explainedVariance(values, returns, rollout.valid),
+      skippedRows: count(rollout.valid) - count(valid),
+      explainedVariance: explainedVariance(values, returns, valid),
       learningRate: config.lrActor * lrFactor,
       epsClip,
       epochs,
@@ -214,9 +222,31 @@ export class PPO<R extends Steps = Rollout> {
   }
 }
 
-/** Where nothing may flow back: an episode's end, and a row on which an environment only reset itself, between two episodes. */
-function endings({ rows, terminated, truncated, valid }: Steps): Uint8Array {
+/**
+ * Where nothing may flow back: an episode's end; before a row that is not learned from, of which the value stands in for what is left out;
+ * and from such a row, on which an environment only reset itself, or gave numbers that are none.
+ */
+function endings({ numEnvs, rows, terminated, truncated, valid }: Steps): Uint8Array {
   const ended = new Uint8Array(rows);
-  for (let row = 0; row < rows; row++) ended[row] = terminated[row] || truncated[row] || !valid[row] ? 1 : 0;
+  for (let row = 0; row < rows; row++) {
+    ended[row] = terminated[row] || truncated[row] || valid[row] === 0 || valid[row + numEnvs] === 0 ? 1 : 0;
+  }
   return ended;
+}
+
+/**
+ * The rows of `valid` of which all is finite that can be known before the update, in float32. All of them if there is none: then
+ * minibatches are skipped, and the count of those ends the run in the end.
+ */
+function finiteRows({ rows, rewards, logProbs, valid }: Steps, { values, nextValues }: StateValues): Uint8Array {
+  const finite = new Uint8Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const sum = Math.fround(rewards[row]!) + nextValues[row]! + values[row]! + logProbs[row]!;
+    finite[row] = valid[row] && Number.isFinite(sum) ? 1 : 0;
+  }
+  return finite.includes(1) ? finite : valid;
+}
+
+function count(flags: Uint8Array): number {
+  return flags.reduce((sum, flag) => sum + flag, 0);
 }

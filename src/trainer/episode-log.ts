@@ -70,8 +70,9 @@ export class EpisodeLog {
   }
 }
 
-/** The running reward after an episode. */
+/** The running reward after an episode. A return that is not finite would stay in it for ever, and does not count. */
 export function runningAfter(runningReward: number, episodeReturn: number): number {
+  if (!Number.isFinite(episodeReturn)) return runningReward;
   return 0.95 * runningReward + 0.05 * episodeReturn;
 }
 

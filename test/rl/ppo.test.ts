@@ -91,15 +91,38 @@ describe('bad numbers that are passed over', () => {
   });
 
   test('of some minibatches: the others are learned from, and the means are theirs', async () => {
-    // One step an episode, so that a bad reward spoils its own row alone.
-    const script = { lengths: [1], reward: (_: number, step: number) => (step === 1 ? Number.NaN : 1) };
+    // So much that the square of the error is beyond float32.
+    const script = { lengths: [1, 2], reward: (_: number, step: number) => (step === 1 ? 1e30 : 1) };
     const one = { ...config, updateEpochs: 1, minibatchSize: 1, normalizeAdvantages: false };
-    const { collector, ppo } = scripted(one, { ...script, lengths: [1, 2] }, 1);
+    const { collector, ppo } = scripted(one, script, 1);
     const metrics = await ppo.update(await collector.collect({ steps: 12 }));
+    expect(metrics.skippedRows).toBe(0);
     expect(metrics.skippedSteps).toBeGreaterThan(0);
     expect(ppo.stateDict().stepCount).toBe(12 - metrics.skippedSteps);
     expect(ppo.stateDict().stepCount).toBeGreaterThan(0);
     expect([metrics.policyLoss, metrics.gradNorm, metrics.ratio].every(Number.isFinite)).toBe(true);
+  });
+
+  test.each(['reward', 'observation'])('of a %s: that step is left out, and the episode cut off there', async (of) => {
+    const learner = () => scripted({ ...config, normalizeAdvantages: false }, { lengths: [16] }, 1);
+    const [spoiled, whole] = [learner(), learner()];
+    const rollout = await spoiled.collector.collect({ steps: 12 });
+    const last = of === 'reward' ? 5 : 4;
+    const cut: Rollout = {
+      ...rollout,
+      rewards: rollout.rewards.slice(),
+      observations: rollout.observations.slice(),
+      valid: rollout.valid.map((_, row) => (row > last && row <= 6 ? 0 : 1)),
+      truncated: rollout.truncated.with(last, 1),
+      finalObservations: rollout.observations.slice(3 * (last + 1), 3 * (last + 2)),
+      finalRows: [last],
+    };
+    if (of === 'reward') rollout.rewards[6] = Number.POSITIVE_INFINITY;
+    else rollout.observations[3 * 6 + 1] = Number.POSITIVE_INFINITY;
+    const metrics = await spoiled.ppo.update(rollout);
+    expect(metrics).toMatchObject({ skippedRows: 6 - last, skippedSteps: 0 });
+    expect(await whole.ppo.update(cut)).toEqual({ ...metrics, skippedRows: 0 });
+    expect(weightsOf(spoiled.policy)).toEqual(weightsOf(whole.policy));
   });
 
   test('stop after ten in a row, whatever rollout they are of', async () => {

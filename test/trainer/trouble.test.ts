@@ -189,22 +189,40 @@ describe('an environment that', () => {
   });
 });
 
-test('onNonFinite skip: a run passes over minibatches with a reward of NaN, and counts them', async () => {
-  const env = () => new Troubled('gives a reward of NaN', (step) => step === 100);
-  const ppoConfig = { rolloutSteps: 64, minibatchSize: 32, updateEpochs: 1, onNonFinite: 'skip' } as const;
-  const { metrics, stoppedBy, checkpoint, episodeReturns } = await tinyRun(fresh(), {
-    env,
-    totalSteps: 384,
-    ppoConfig,
-  });
-  expect(episodeReturns).toContainEqual(Number.NaN);
-  expect(stoppedBy).toBe('totalSteps');
-  const [before, during, after] = column(metrics, 'skippedSteps');
-  expect([before, after]).toEqual([0, 0]);
-  expect(during).toBeGreaterThan(0);
-  const rest = await tinyRun(fresh(), { env, totalSteps: 512, ppoConfig, resume: checkpoint });
-  expect(rest).toMatchObject({ stoppedBy: 'totalSteps', meanReturn: Number.NaN });
-});
+test.each([
+  ['gives a reward of NaN', 1],
+  ['gives a reward of Infinity', 1],
+  // What led there is not known to be good or bad either.
+  ['observes NaN', 2],
+] as const)(
+  'onNonFinite skip: a run passes over steps in an environment that %s, normalised or not',
+  async (trouble, rows) => {
+    const ppoConfig = { rolloutSteps: 64, minibatchSize: 32, updateEpochs: 1, onNonFinite: 'skip' } as const;
+    for (const normalized of [true, false]) {
+      const options = {
+        env: () => new Troubled(trouble, (step) => step === 20 || step === 100),
+        ppoConfig,
+        normalizeObservation: normalized,
+        normalizeReward: normalized,
+      };
+      const { metrics, stoppedBy, checkpoint, episodeReturns } = await tinyRun(fresh(), {
+        ...options,
+        totalSteps: 460,
+      });
+      expect(stoppedBy).toBe('totalSteps');
+      expect(episodeReturns.every(Number.isFinite)).toBe(trouble === 'observes NaN');
+      // Of two environments.
+      const [first, second, ...others] = column(metrics, 'skippedRows');
+      expect([first, second]).toEqual([2 * rows, 2 * rows]);
+      expect([...others, ...column(metrics, 'skippedSteps')].every((count) => count === 0)).toBe(true);
+      expect(metrics.at(-1)!['runningReward']).toBeGreaterThan(0);
+      const losses = metrics.flatMap(({ policyLoss, valueLoss, entropy }) => [policyLoss, valueLoss, entropy]);
+      expect(losses.every(Number.isFinite)).toBe(true);
+      const rest = await tinyRun(fresh(), { ...options, totalSteps: 600, resume: checkpoint });
+      expect(rest.stoppedBy).toBe('totalSteps');
+    }
+  },
+);
 
 /** A reward function that does what `bad` does at these calls. */
 function failing(fails: (call: number) => boolean, bad: () => MaybePromise<number>) {

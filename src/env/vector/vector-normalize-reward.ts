@@ -22,7 +22,7 @@ export interface VectorNormalizeRewardState {
 /**
  * {@link NormalizeReward} for vector environments: one variance over the discounted returns of all.
  *
- * Steps that only reset (autoreset mode `next-step`) do not enter the statistics.
+ * Steps that only reset (autoreset mode `next-step`) do not enter the statistics, nor do rewards that are not finite.
  */
 export class VectorNormalizeReward<V extends VectorEnv = VectorEnv> extends VectorWrapper<V> {
   /** Statistics of the discounted returns. */
@@ -89,8 +89,9 @@ export class VectorNormalizeReward<V extends VectorEnv = VectorEnv> extends Vect
     for (let i = 0; i < this.numEnvs; i++) {
       if (!this.#ended[i] || !resetsInOwnStep) {
         const discounted = Math.fround(this.#accumulated[i] * gamma) * (1 - terminations[i]);
-        this.#accumulated[i] = discounted + rewards[i];
-        active.push(this.#accumulated[i]);
+        const now = Math.fround(discounted + rewards[i]);
+        this.#accumulated[i] = Number.isFinite(now) ? now : discounted;
+        active.push(now);
       }
       this.#ended[i] = terminations[i] | truncations[i];
     }

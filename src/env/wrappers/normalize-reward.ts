@@ -21,7 +21,7 @@ export interface NormalizeRewardState {
  * about unit scale. The mean is not subtracted: that would change what is optimal.
  *
  * Engstrom et al. 2020, "Implementation Matters in Deep RL" (arXiv 2005.12729), reward scaling. As in Gymnasium, the
- * running return forgets the past at the step that terminates.
+ * running return forgets the past at the step that terminates. A reward that is not finite is passed on, but does not count.
  */
 export class NormalizeReward<E extends Env = Env> extends Wrapper<E> {
   /** Statistics of the discounted return. */
@@ -62,8 +62,10 @@ export class NormalizeReward<E extends Env = Env> extends Wrapper<E> {
   }
 
   #scale(result: StepResult<unknown>): StepResult<unknown> {
-    this.#discountedReward = this.#discountedReward * this.#gamma * (result[2] ? 0 : 1) + result[1];
-    if (this.updateRunningMean) this.returnRms.update([this.#discountedReward], 1);
+    const before = this.#discountedReward * this.#gamma * (result[2] ? 0 : 1);
+    const now = before + result[1];
+    this.#discountedReward = Number.isFinite(now) ? now : before;
+    if (this.updateRunningMean) this.returnRms.update([now], 1);
     result[1] /= Math.sqrt(this.returnRms.var[0] + this.#epsilon);
     return result;
   }

@@ -48,13 +48,21 @@ export class RunningMeanStd {
     return this.#count;
   }
 
-  /** Takes in `rows` samples, `batch` being `[rows, size]`. None if `rows` is 0. */
+  /**
+   * Takes in `rows` samples, `batch` being `[rows, size]`. None if `rows` is 0. Samples that are not finite do not count, since one would
+   * stay for ever; nor do coordinates that are so large that their variance were infinite.
+   */
   update(batch: ArrayLike<number>, rows: number): void {
-    if (rows === 0) return;
     const size = this.mean.length;
     if (batch.length !== rows * size) {
       throw new RangeError(`RunningMeanStd expects ${rows} rows of ${size} values but got ${batch.length} values`);
     }
+    if (!isFinite(batch)) {
+      const finite = finiteRows(batch, rows, size);
+      this.update(finite, finite.length / size);
+      return;
+    }
+    if (rows === 0) return;
     for (let column = 0; column < size; column++) {
       if (rows === 1) {
         this.#updateFromMoments(column, batch[column], 0, 1);
@@ -103,9 +111,22 @@ export class RunningMeanStd {
     const delta = round(batchMean - mean);
     const squares = round(round(round(round(delta * delta) * count) * rows) / total);
     const m2 = round(round(round(this.var[column] * count) + this.#roundBatch(batchVar * rows)) + squares);
+    if (!Number.isFinite(m2)) return;
     this.mean[column] = round(mean + round(round(delta * rows) / total));
     this.var[column] = round(m2 / total);
   }
+}
+
+function isFinite(values: ArrayLike<number>): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
+}
+
+function finiteRows(batch: ArrayLike<number>, rows: number, size: number): number[] {
+  const all = Array.from(batch);
+  return Array.from({ length: rows }, (_, row) => all.slice(row * size, (row + 1) * size))
+    .filter(isFinite)
+    .flat();
 }
 
 function same(value: number): number {

@@ -3,6 +3,7 @@ import {
   type AutoresetMode,
   makeVec,
   type RunningMeanStdState,
+  type StepResult,
   SyncVectorEnv,
   VectorActionWrapper,
   type VectorEnv,
@@ -180,4 +181,23 @@ describe('own vector wrappers', () => {
       "cannot see the final observations of autoreset mode 'same-step'",
     );
   });
+});
+
+test('VectorNormalizeReward passes a reward that is not finite on, and forgets it', () => {
+  const rewards = [1, Number.NaN, 1e300, 1];
+  class Rewarding extends CountingEnv {
+    override step(action: number): StepResult<Float32Array> {
+      return super.step(action).with(1, this.count === 0 ? 1 : rewards[this.count - 1]) as StepResult<Float32Array>;
+    }
+  }
+  const make = (wrapped: () => CountingEnv) =>
+    new VectorNormalizeReward(new SyncVectorEnv([wrapped, () => new CountingEnv()], { autoresetMode: 'next-step' }));
+  const env = make(() => new Rewarding());
+  env.reset();
+  const given = rewards.map(() => env.step(Int32Array.of(0, 0)));
+  expect(given.map(([, [reward]]) => Number.isFinite(reward))).toEqual([true, false, true, true]);
+  const { returnRms, accumulatedReward } = env.state;
+  expect([...returnRms.mean, ...returnRms.var, ...accumulatedReward].every(Number.isFinite)).toBe(true);
+  expect(accumulatedReward[0]).toBeCloseTo(1 + 0.99 ** 3, 6);
+  expect(returnRms.count).toBeCloseTo(2 * 4 - 2, 3);
 });

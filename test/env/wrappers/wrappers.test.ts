@@ -29,6 +29,7 @@ import {
   TransformReward,
   Wrapper,
 } from '../../../src/env/index.ts';
+import { RunningMeanStd } from '../../../src/env/wrappers/running-mean-std.ts';
 import { CountingEnv, RemoteEnv } from '../fake-env.ts';
 
 class Plain<E extends Env> extends Wrapper<E> {
@@ -234,5 +235,39 @@ describe('options that cannot be', () => {
     ],
   ])('%s', (_, build, message) => {
     expect(build).toThrow(message as RegExp);
+  });
+});
+
+describe('numbers that are not finite', () => {
+  test('are none of the samples that the running mean and variance are of', () => {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const [all, finite] = [new RunningMeanStd({ size: 2, dtype }), new RunningMeanStd({ size: 2, dtype })];
+      all.update([1, 2, Number.NaN, 3, 4, 5, 6, Number.NEGATIVE_INFINITY], 4);
+      finite.update([1, 2, 4, 5], 2);
+      all.update([Number.POSITIVE_INFINITY, 1], 1);
+      expect(all.state).toEqual(finite.state);
+      // So large that its square is beyond the type.
+      all.update([dtype === 'float32' ? 1e30 : 1e200, 7], 1);
+      expect(all.state.var.every(Number.isFinite)).toBe(true);
+      expect([all.mean[0], all.mean[1] > finite.mean[1]]).toEqual([finite.mean[0], true]);
+    }
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])('a reward of %d is passed on, and forgotten', (bad) => {
+    let reward = 1;
+    class Rewarding extends CountingEnv {
+      override step(action: number): StepResult<Float32Array> {
+        return super.step(action).with(1, reward) as StepResult<Float32Array>;
+      }
+    }
+    const env = new NormalizeReward(new Rewarding());
+    env.reset();
+    env.step(0);
+    const { returnRms, discountedReward } = env.state;
+    reward = bad;
+    expect(env.step(0)[1]).toBe(bad);
+    expect(env.state).toEqual({ returnRms, discountedReward: 0.99 * discountedReward });
+    reward = 1;
+    expect(Number.isFinite(env.step(0)[1])).toBe(true);
   });
 });
