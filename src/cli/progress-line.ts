@@ -50,7 +50,7 @@ export class ProgressLine {
   /** Draws, unless it did so just now. */
   update(progress: Progress): void {
     const { seconds, trend } = progress;
-    if (trend !== null) this.#trend.push(trend);
+    if (trend !== null && Number.isFinite(trend)) this.#trend.push(trend);
     const isTTY = this.#stream.isTTY ?? false;
     if (seconds - this.#drawnAt < (isTTY ? REDRAW_SECONDS : PLAIN_SECONDS)) return;
     this.#drawnAt = seconds;

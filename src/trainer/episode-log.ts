@@ -32,9 +32,9 @@ export class EpisodeLog {
     return this.#runningReward;
   }
 
-  /** Over the latest 100 episodes; null before the first. */
+  /** Over those of the latest 100 episodes that are finite; null if there is none. */
   get meanReturn(): number | null {
-    return mean(this.#returns);
+    return mean(this.#returns.filter(Number.isFinite));
   }
 
   /** Over the latest 100 episodes; null before the first. */

@@ -27,6 +27,13 @@ function at(seconds: number, progress: Partial<TrainProgress> = {}): Progress {
 }
 
 describe('on a terminal', () => {
+  test('what is no number leaves the curve as it was', () => {
+    const stream = screen(true, 200);
+    const line = new ProgressLine(stream);
+    [1, 2, Number.NaN, 4].forEach((meanReturn, i) => line.update(at(1 + i, { meanReturn })));
+    expect(stream.written.at(-1)).toContain(sparkline([1, 2, 4]));
+  });
+
   test('one line is drawn anew, ten times a second at most', () => {
     const stream = screen(true);
     const line = new ProgressLine(stream);
