@@ -188,13 +188,15 @@ export class PPO<R extends Steps = Rollout> {
     this.#optimizer.scaleLearningRates(lrFactor);
 
     const totals = new UpdateTotals();
-    const units = policy.units(steps);
+    // Where nothing is left, minibatches of it all are skipped, and the count of those ends the run in the end.
+    const good = policy.units(steps);
+    const units = good.length > 0 ? good : policy.units(rollout);
     const size = batchSizeFor(config.minibatchSize, units.length);
     let epochs = 0;
     while (epochs < config.updateEpochs) {
       this.#generator.shuffle(units);
       for (let first = 0; first < units.length; first += size.taken) {
-        const layout = policy.layout(steps, units.subarray(first, first + size.taken), size.filled);
+        const layout = policy.layout(rollout, units.subarray(first, first + size.taken), size.filled);
         await this.#optimizer.step(layout, targets, options, totals);
         if (turnIsDue()) await giveTurn();
         signal?.throwIfAborted();
@@ -234,17 +236,14 @@ function endings({ numEnvs, rows, terminated, truncated, valid }: Steps): Uint8A
   return ended;
 }
 
-/**
- * The rows of `valid` of which all is finite that can be known before the update, in float32. All of them if there is none: then
- * minibatches are skipped, and the count of those ends the run in the end.
- */
+/** The rows of `valid` of which all is finite that can be known before the update, in float32. */
 function finiteRows({ rows, rewards, logProbs, valid }: Steps, { values, nextValues }: StateValues): Uint8Array {
   const finite = new Uint8Array(rows);
   for (let row = 0; row < rows; row++) {
     const sum = Math.fround(rewards[row]!) + nextValues[row]! + values[row]! + logProbs[row]!;
     finite[row] = valid[row] && Number.isFinite(sum) ? 1 : 0;
   }
-  return finite.includes(1) ? finite : valid;
+  return finite;
 }
 
 function count(flags: Uint8Array): number {

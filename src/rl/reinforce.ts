@@ -37,8 +37,12 @@ export class REINFORCE<R extends EpisodeSteps> extends CriticFree<R> {
       }
     }
     const now = mean(rollout.episodes.map((episode) => advantages[episode.firstRow]!));
-    this.baseline = this.baseline === undefined ? now : baselineDecay * this.baseline + (1 - baselineDecay) * now;
-    for (let row = 0; row < rollout.rows; row++) advantages[row] = advantages[row]! - this.baseline;
+    // What is not finite would stay in it for ever.
+    if (Number.isFinite(now)) {
+      this.baseline = this.baseline === undefined ? now : baselineDecay * this.baseline + (1 - baselineDecay) * now;
+    }
+    const { baseline = 0 } = this;
+    for (let row = 0; row < rollout.rows; row++) advantages[row] = advantages[row]! - baseline;
     return { advantages };
   }
 }

@@ -124,9 +124,15 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
     return judgeOf(envs, this);
   }
 
-  /** Whole sequences. */
-  units(rollout: TokenRollout): Int32Array {
-    return Int32Array.from(rollout.sequences, (_, i) => i);
+  /** Whole sequences, but for those of which a row is not valid. */
+  units({ sequences, valid }: TokenRollout): Int32Array {
+    const units = sequences.map((_, i) => i);
+    return Int32Array.from(
+      units.filter((i) => {
+        const { firstRow, positions } = sequences[i]!;
+        return !valid.subarray(firstRow, firstRow + positions.length).includes(0);
+      }),
+    );
   }
 
   layout(rollout: TokenRollout, units: Int32Array, size: number): Layout {

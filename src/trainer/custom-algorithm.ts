@@ -118,6 +118,8 @@ class WatchedLearner<R extends Steps> implements StatefulLearner<R> {
       const bad = storage.data.find((weight) => !Number.isFinite(weight));
       if (bad !== undefined) throw new NonFiniteError(`weight ${parameter}`, bad);
     }
+    const { baseline = 0 } = this.#own;
+    if (!Number.isFinite(baseline)) throw new NonFiniteError('baseline', baseline);
   }
 
   #checkMetrics(metrics: object): void {

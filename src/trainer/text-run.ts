@@ -143,7 +143,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   protected override async collect(): Promise<TokenRollout> {
     const rollout = await super.collect();
     const { kl } = rlhfMetrics(rollout.episodes);
-    if (this.#maxKl !== undefined && kl !== undefined && kl > this.#maxKl) {
+    if (this.#maxKl !== undefined && kl !== undefined && !(kl <= this.#maxKl)) {
       const reason =
         `the texts' divergence from the reference is ${kl.toFixed(1)} nats, above maxKl ${this.#maxKl}: often a klCoef that is too ` +
         'low, or a learning rate that is too high';

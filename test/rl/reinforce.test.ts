@@ -21,3 +21,16 @@ test('a row is worth the discounted rewards from it on, minus the running mean o
   expect(learner.baseline).toBe(2.25);
   expectClose(policy.logProbs.gradient.data, [0.0625, -0.4375, -1.4375, -0.4375], 1e-6);
 });
+
+test('a return beyond float32 is skipped, and stays in no baseline', async () => {
+  const policy = new TablePolicy([-1, -1], 'row');
+  const learner = new REINFORCE(policy, { learningRate: 0, onNonFinite: 'skip' }, { generator });
+  for (const [first, baseline, skippedSteps] of [
+    [1e300, undefined, 1],
+    [1, 2, 0],
+    [-1e300, 2, 1],
+  ] as const) {
+    expect(await learner.update(rolloutOf([first, 3], [1, 1], 1, [-1, -1]))).toMatchObject({ skippedSteps });
+    expect(learner.baseline).toBe(baseline);
+  }
+});

@@ -205,6 +205,28 @@ test('a policy without a critic says so to PPO', async () => {
   await expect(policy.stateValues(rollout)).rejects.toThrow('give it an LMCriticNetwork');
 });
 
+test('PPO leaves out a text of which a reward is no number, where it may, and learns from the others', async () => {
+  const learned = async (change: (rollout: TokenRollout) => void) => {
+    const policy = tinyPolicy({ critic: 'shared' });
+    const rollout = await collectorOf(policy).collect({ episodes: 4 });
+    change(rollout);
+    const config = resolvePPOConfig({ lrActor: 1e-3, updateEpochs: 1, minibatchSize: -1, onNonFinite: 'skip' }, 1);
+    const metrics = await new PPO<TokenRollout>(policy, config, { generator: defaultRng(1) }).update(rollout);
+    return { metrics, weights: policy.stateDict() };
+  };
+  const spoiled = await learned(({ rewards, episodes }) => (rewards[episodes[1]!.firstRow] = Number.NaN));
+  const without = await learned(({ valid, episodes: [, { firstRow, length }] }) => {
+    valid.fill(0, firstRow, firstRow + length);
+  });
+  expect(spoiled.metrics).toMatchObject({ skippedRows: 1, skippedSteps: 0, policyLoss: without.metrics.policyLoss });
+  expect(spoiled.weights).toEqual(without.weights);
+  // Of each text a row: nothing is left.
+  const none = await learned(({ rewards, episodes }) => {
+    for (const { firstRow } of episodes) rewards[firstRow] = Number.NaN;
+  });
+  expect(none.metrics).toMatchObject({ skippedRows: 4, skippedSteps: 1 });
+});
+
 /** Learns in a few updates; how often the answers are right, then and at the end, and the weights. */
 async function learn(algorithm: 'ppo' | 'grpo', { updates = 12, seed = 1 } = {}) {
   const policy = tinyPolicy({ seed, critic: algorithm === 'ppo' ? 'shared' : 'none', scale: 1 });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromConfig } from '../../src/lm/index.ts';
 import { Adam, gradientAssignments } from '../../src/nn/index.ts';
+import type { Generator } from '../../src/random/index.ts';
 import {
   type ActorCriticPolicy,
   CriticFree,
@@ -18,6 +19,7 @@ import {
   MLPCriticNetwork,
   type Rollout,
   type RowWeighting,
+  type TokenPolicy,
   type TokenRollout,
 } from '../../src/rl/index.ts';
 import { compile } from '../../src/runtime/index.ts';
@@ -33,7 +35,7 @@ import {
   TrainingDivergedError,
   type TrainingFailedError,
 } from '../../src/trainer/index.ts';
-import { envOptions, tinyConfig } from './tiny-text.ts';
+import { envOptions, tinyConfig, tinyText } from './tiny-text.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -236,6 +238,55 @@ describe('an algorithm of whole episodes', () => {
     expect(told).toEqual([0, 0]);
     expect(metrics[1]).toMatchObject({ update: 2, accuracy: expect.any(Number), approxKl: expect.any(Number) });
     expect(checkpoint).toContain('better-half_CoTEnv-v0');
+  });
+});
+
+/** Makes all weights a little larger or smaller: what it does next depends on a number and a stream. */
+class Drift implements Learner<TokenRollout> {
+  baseline = 0;
+  readonly #policy: TokenPolicy;
+  readonly #generator: Generator;
+
+  constructor(policy: TokenPolicy, generator: Generator) {
+    this.#policy = policy;
+    this.#generator = generator;
+  }
+
+  update({ episodes }: TokenRollout): { readonly scale: number } {
+    const scale = 1 + 1e-3 * this.#generator.standardNormal() + 1e-2 * (episodes[0]!.return - this.baseline);
+    this.baseline = 0.9 * this.baseline + 0.1 * episodes[0]!.return;
+    for (const { storage } of this.#policy.parameters()) storage.data.set(storage.data.map((weight) => weight * scale));
+    return { scale };
+  }
+}
+
+describe('an algorithm for a language model', () => {
+  const algorithms = {
+    'that extends ours': (policy: TokenPolicy, context: LearnerContext) =>
+      new BetterHalf<TokenRollout>(
+        policy,
+        { learningRate: 1e-3, updateEpochs: 2, minibatchSize: 4, klCoef: 0.1 },
+        context,
+      ),
+    'with a baseline and random numbers': (policy: TokenPolicy, { generator }: LearnerContext) =>
+      new Drift(policy, generator),
+  } satisfies Record<string, (policy: TokenPolicy, context: LearnerContext) => Learner<TokenRollout>>;
+
+  it.each(Object.keys(algorithms) as (keyof typeof algorithms)[])('%s, goes on to the last bit', async (name) => {
+    const needsReference = name === 'that extends ours';
+    const run = (maxEpisodes: number, resume?: string) =>
+      tinyText(join(folder, name, String(resume !== undefined)), {
+        algorithm: { custom: 'mine', needsReference, create: algorithms[name] },
+        maxEpisodes,
+        resume,
+      });
+    const whole = await run(32);
+    const half = await run(16);
+    const rest = await run(32, half.checkpoint);
+    const timeless = ({ metrics }: typeof whole) =>
+      metrics.map(({ seconds: _seconds, stepsPerSecond: _rate, memory: _memory, ...row }) => row);
+    expect(timeless(rest)).toEqual(timeless(whole).slice(2));
+    expect(rest.policy.stateDict()).toEqual(whole.policy.stateDict());
   });
 });
 

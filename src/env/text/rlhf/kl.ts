@@ -71,7 +71,8 @@ export class KlController {
    * @param episodes how many they are
    */
   update(kl: number, episodes: number): void {
-    if (this.#adaptive === null) return;
+    // What is no number would stay in it for ever.
+    if (this.#adaptive === null || Number.isNaN(kl)) return;
     const { target, horizon } = this.#adaptive;
     const error = Math.min(0.2, Math.max(-0.2, kl / target - 1));
     // A batch of more than five horizons must not turn the sign.

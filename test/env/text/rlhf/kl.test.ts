@@ -71,6 +71,14 @@ describe('KlController', () => {
     expect(a.coef).not.toBe(0.2);
   });
 
+  test('does not learn from what is no number', () => {
+    const controller = new KlController({ initial: 0.1, target: 6, horizon: 100 });
+    controller.update(Number.NaN, 10);
+    expect(controller.coef).toBe(0.1);
+    controller.update(Number.POSITIVE_INFINITY, 10);
+    expect(controller.coef).toBeCloseTo(0.1 * 1.02, 12);
+  });
+
   test('never turns its sign, whatever the batch', () => {
     const controller = new KlController({ initial: 0.2, target: 6, horizon: 10 });
     controller.update(0, 1000);
