@@ -16,8 +16,10 @@ export function dpo(target: string, words: readonly string[], flags: ScreenFlags
       doing: 'Improving',
       schema: dpoRecipeSchema,
       async train({ kind: _kind, model: name, referenceModel: reference, ...options }, hooks) {
-        const { model, tokenizer } = await loadLanguageModel(name);
-        const referenceModel = reference === undefined ? undefined : (await loadLanguageModel(reference)).model;
+        const trainedBy = (options.memoryCheck ?? true) ? 'dpo' : undefined;
+        const { model, tokenizer } = await loadLanguageModel(name, trainedBy);
+        const referenceModel =
+          reference === undefined ? undefined : (await loadLanguageModel(reference, trainedBy)).model;
         const result = await trainDpo({ ...options, ...hooks, model, referenceModel, tokenizer });
         const folder = await finishedModel(result, options.lora === undefined, tokenizer);
         return { result, model: folder, found: [lossText(result), ...marginText(result)].join('\n') };

@@ -12,6 +12,7 @@ import {
   Tokenizer,
 } from '../lm/index.ts';
 import { SeedSequence } from '../random/index.ts';
+import { type BudgetKind, checkStored } from '../trainer/memory-budget.ts';
 import { CliError, EXIT_USAGE } from './cli-error.ts';
 
 /** A model and what makes its tokens. */
@@ -38,14 +39,17 @@ export interface SamplingFlags {
 /**
  * The language model of a folder; of a run's directory, the one that it saved last; of the Hub, if there is no such folder and
  * `path` is a name there.
+ *
+ * @param trainedBy what will train it: weights that are more than is free are then refused before they are read
  */
-export async function loadLanguageModel(path: string): Promise<LanguageModel> {
+export async function loadLanguageModel(path: string, trainedBy?: BudgetKind): Promise<LanguageModel> {
   const folder = await modelFolderOf(path);
   if (!existsSync(join(folder, 'config.json')) && existsSync(join(folder, 'adapter_config.json'))) {
     throw new CliError(
       `${folder} holds adapters alone: put them into their model with loadLora and mergeLora, and save it with savePretrained`,
     );
   }
+  if (trainedBy !== undefined) checkStored(folder, trainedBy);
   return { model: await fromPretrained(folder), tokenizer: await Tokenizer.fromPretrained(folder), folder };
 }
 

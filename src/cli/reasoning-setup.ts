@@ -86,11 +86,11 @@ export function problemsFile(runDirectory: string): string {
 
 /** The model that a recipe names or describes. */
 async function modelOf(
-  { model, envOptions = {} }: ReasoningRecipe,
+  { model, envOptions = {}, rl }: ReasoningRecipe,
   problems: readonly Problem[],
   seed: number,
 ): Promise<Omit<LanguageModel, 'folder'>> {
-  if (typeof model === 'string') return loadLanguageModel(model);
+  if (typeof model === 'string') return loadLanguageModel(model, (rl?.memoryCheck ?? true) ? 'text' : undefined);
   const tokenizer = newTokenizer(model.tokenizer ?? {}, problems, envOptions);
   return { model: newModel(model.config, tokenizer, seed), tokenizer };
 }

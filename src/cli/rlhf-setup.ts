@@ -112,11 +112,11 @@ function scenesOf({ dataset = {}, evaluation, seed: own }: SeededRecipe): {
 
 /** The model that a recipe names or describes. */
 async function modelOf(
-  { model }: SeededRecipe,
+  { model, rl }: SeededRecipe,
   examples: RlhfSetup['examples'],
   seed: number,
 ): Promise<Pick<RlhfSetup, 'model' | 'tokenizer'>> {
-  if (typeof model === 'string') return loadLanguageModel(model);
+  if (typeof model === 'string') return loadLanguageModel(model, (rl.memoryCheck ?? true) ? 'text' : undefined);
   const { config, vocabSize = 512 } = model;
   const texts = (await recordsOf(examples!, 'dataset.examples')).flatMap((record) => textsOf(sftExample(record)));
   const tokenizer = trainByteLevelTokenizer(texts, { vocabSize, specialTokens: SPECIAL_TOKENS });

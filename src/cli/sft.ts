@@ -16,7 +16,7 @@ export function sft(target: string, words: readonly string[], flags: ScreenFlags
       doing: 'Fine-tuning',
       schema: sftRecipeSchema,
       async train({ kind: _kind, model: name, ...options }, hooks) {
-        const { model, tokenizer } = await loadLanguageModel(name);
+        const { model, tokenizer } = await loadLanguageModel(name, (options.memoryCheck ?? true) ? 'sft' : undefined);
         const result = await trainSft({ ...options, ...hooks, model, tokenizer });
         const folder = await finishedModel(result, options.lora === undefined, tokenizer);
         return { result, model: folder, found: lossText(result) };

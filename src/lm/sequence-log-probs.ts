@@ -176,7 +176,11 @@ export class SequenceLogProbs {
 
   /** How many sequences of a length go through one pass. */
   #roomFor(time: number): number {
-    const tokens = Math.min(PASS_TOKENS, PASS_SCORES / this.model.config.vocabSize);
-    return Math.max(1, Math.floor(tokens / time));
+    return sequencesOfPass(time, this.model.config.vocabSize);
   }
+}
+
+/** How many sequences of a length go through one pass, at most. */
+export function sequencesOfPass(time: number, vocabSize: number): number {
+  return Math.max(1, Math.floor(Math.min(PASS_TOKENS, PASS_SCORES / vocabSize) / time));
 }

@@ -218,4 +218,4 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
 }
 
 /** Values are computed for at most this many sequences at a time. */
-const VALUE_SEQUENCES = 16;
+export const VALUE_SEQUENCES = 16;

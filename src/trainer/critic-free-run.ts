@@ -10,7 +10,7 @@ import { isCustom, nameOf } from './custom-algorithm.ts';
 import { makeSingleEnvironments } from './environments.ts';
 import { EpisodeRun, type EpisodeRunState } from './episode-run.ts';
 import { describeNetwork } from './networks.ts';
-import { type MemoryBudget, memoryBudget } from './memory-budget.ts';
+import { COMPILED_SMALL, type MemoryBudget, memoryBudget } from './memory-budget.ts';
 import { PPOAgent } from './ppo-agent.ts';
 import { resumed } from './resume.ts';
 import { randomSeed } from './run-options.ts';
@@ -82,7 +82,7 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
       const { actions, seeds, shuffling } = random as EpisodeRunState['random'];
       this.restore({ ...rest, judge: null, random: { actions, seeds, shuffling } });
     }
-    this.memory = memoryBudget({ parameters: policy.parameters() });
+    this.memory = memoryBudget({ parameters: policy.parameters(), compiled: COMPILED_SMALL });
     this.open(() => this.#config());
     if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }

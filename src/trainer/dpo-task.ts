@@ -8,7 +8,7 @@ import { type CompletionFound, type DpoBatch, DpoLoss, type PairLogProbs } from 
 import { saveModel } from './training-files.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
-import type { PassShape } from './memory-budget.ts';
+import { type PassShape, SCORES } from './memory-budget.ts';
 import type { PreferenceSplit } from './reward-data.ts';
 import { placeTexts } from './shared-rows.ts';
 
@@ -58,7 +58,7 @@ export class DpoTask implements ExampleTask<CompletionPair> {
     this.#logProbs = logProbs;
     this.others = options.referenceModel === undefined ? [] : [options.referenceModel];
     const batch = Math.min(batchSize, Math.max(train.length, test.length));
-    this.pass = { rows: together ? batch : 2 * batch, time: this.lengths.at(-1) ?? 0, scores: true };
+    this.pass = { rows: together ? batch : 2 * batch, time: this.lengths.at(-1) ?? 0, scores: SCORES.dpo };
     this.#loss = new DpoLoss(model, {
       ...settings,
       batchSize: batch,

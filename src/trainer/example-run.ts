@@ -25,7 +25,14 @@ import { ExampleSteps, streamOf } from './example-steps.ts';
 import type { ExampleTask } from './example-task.ts';
 import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import { planEpoch, type Sized } from './length-buckets.ts';
-import { activationBytes, checkBudget, type MemoryBudget, memoryBudget } from './memory-budget.ts';
+import {
+  activationBytes,
+  beginBudget,
+  checkBudget,
+  type MemoryBudget,
+  memoryBudget,
+  trainedBytes,
+} from './memory-budget.ts';
 import type { Resumed } from './resume.ts';
 import { ResultRows } from './result-rows.ts';
 import { openRunPlace } from './run-place.ts';
@@ -87,12 +94,14 @@ export class ExampleRun<Row extends Sized> {
     if (typeof keepCheckpoints === 'number') checkPositiveInteger('keepCheckpoints', keepCheckpoints);
 
     // Before any of it is taken.
+    const parameters = task.model.parameters();
     this.#memory = memoryBudget({
-      parameters: task.model.parameters(),
+      parameters,
+      copies: task.keepBest ? trainedBytes(parameters) : 0,
       activations: activationBytes(task.model.config, task.pass),
       others: task.others?.flatMap((model) => model.parameters()),
     });
-    if (options.memoryCheck ?? true) checkBudget(this.#memory);
+    if (options.memoryCheck ?? true) checkBudget(this.#memory, task.kind);
     this.#steps = new ExampleSteps(task, settings, this.#totalSteps);
     const name = `${task.kind}-${task.model.config.modelType}`;
     const { continues, runDirectory = defaultRunDirectory(name, seed) } = resumed;
@@ -129,6 +138,7 @@ export class ExampleRun<Row extends Sized> {
   async train(): Promise<ExampleResult> {
     this.#started = performance.now();
     try {
+      beginBudget(this.#memory);
       await this.#call('onStart', (callbacks) => callbacks.onStart?.({ memory: this.#memory }));
       await this.#unlessGivenUp(() => this.#learnAll());
       this.#stop ??= { by: this.#settings.maxSteps === undefined ? 'epochs' : 'maxSteps' };

@@ -8,7 +8,7 @@ import type { Judged } from '../plots/index.ts';
 import type { ExampleState } from './example-checkpoint.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
-import type { PassShape } from './memory-budget.ts';
+import { type PassShape, readingPass } from './memory-budget.ts';
 import type { TrainRewardOptions } from './reward.ts';
 import type { Comparison, PreferenceSplit } from './reward-data.ts';
 import { RewardLoss } from './reward-loss.ts';
@@ -77,12 +77,11 @@ export class RewardTask implements ExampleTask<Comparison> {
     this.#lowestLoss = Math.min(...(before?.evaluations ?? []).map(({ loss }) => loss));
     const batch = Math.min(batchSize, Math.max(train.length, test.length));
     const numCandidates = Math.max(...rows.map(({ candidates }) => candidates.length));
-    this.pass = {
-      rows: together ? batch : numCandidates * batch,
-      time: this.lengths.at(-1) ?? 0,
-      scores: false,
-      headOnly: settings.train === 'head',
-    };
+    const time = this.lengths.at(-1) ?? 0;
+    this.pass =
+      settings.train === 'head'
+        ? readingPass(numCandidates * rows.length, time)
+        : { rows: together ? batch : numCandidates * batch, time, scores: 0 };
     this.#loss = new RewardLoss(reward.model, {
       batchSize: batch,
       numCandidates,

@@ -14,6 +14,7 @@ import { modelFolder } from '../lm/pretrained.ts';
 import { type ExampleState, readExampleState } from './example-checkpoint.ts';
 import type { ExampleOptions, ExampleResult } from './example-options.ts';
 import { ExampleRun } from './example-run.ts';
+import { checkStored } from './memory-budget.ts';
 import { resumed } from './resume.ts';
 import { readPreferenceSplit, tokenizeComparisons } from './reward-data.ts';
 import { type RewardSettings, resolveRewardOptions } from './reward-settings.ts';
@@ -159,6 +160,7 @@ async function openModel(options: TrainRewardOptions): Promise<RewardModel> {
   if (modelName !== undefined) {
     if (model !== undefined) throw new TypeError('give modelName or model, not both');
     const folder = await modelFolder(modelName);
+    if (options.memoryCheck ?? true) checkStored(folder, 'reward');
     const classifier = await classifierFromPretrained(folder, { numLabels: 1, seed });
     return new RewardModel(classifier, tokenizer ?? (await Tokenizer.fromPretrained(folder)));
   }

@@ -20,7 +20,7 @@ import { checkPositiveInteger } from './environments.ts';
 import { EpisodeLog, WINDOW } from './episode-log.ts';
 import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
 import type { KeptCheckpoints } from './kept-checkpoints.ts';
-import { checkBudget, type MemoryBudget } from './memory-budget.ts';
+import { beginBudget, type BudgetKind, checkBudget, type MemoryBudget } from './memory-budget.ts';
 import type { PPOAgent } from './ppo-agent.ts';
 import { type ReplayRecorder, replayRecorder } from './replay-recorder.ts';
 import {
@@ -114,10 +114,11 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   abstract close(): Promise<void>;
   /** What it takes; see {@link memoryBudget}. */
   protected abstract readonly memory: MemoryBudget;
+  protected readonly budgetKind: BudgetKind = 'agent';
 
   /** Creates the run's directory. The last thing that a constructor does, when nothing can be wrong any more. */
   protected open(config: () => object): void {
-    if (this.#options.memoryCheck ?? true) checkBudget(this.memory);
+    if (this.#options.memoryCheck ?? true) checkBudget(this.memory, this.budgetKind);
     this.#mark();
     const { savePath, keepCheckpoints, trackers, warn } = this.#options;
     const { name, resumed, seed } = this.#facts;
@@ -187,6 +188,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       this.#mark();
       this.#rows = this.written.directory?.rowEnds() ?? {};
       if (this.#before !== undefined) this.#checkLimits();
+      beginBudget(this.memory);
       await this.#call('onStart', (callbacks) => callbacks.onStart?.({ memory: this.memory }));
       while (this.#stop === undefined) await this.#iterate();
       if (this.#savedAt !== this.updates) await this.#save();

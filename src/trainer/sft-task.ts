@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { saveModel } from './training-files.ts';
 import { type ExampleMetrics, type ExampleTask, sourceName } from './example-task.ts';
 import { bucketLengths, microbatches } from './length-buckets.ts';
-import type { PassShape } from './memory-budget.ts';
+import { type PassShape, SCORES } from './memory-budget.ts';
 import type { TrainSftOptions } from './sft.ts';
 import { packedRows, separateRows, type SftRow, type TokenizedExample } from './sft-batches.ts';
 import type { SftData } from './sft-data.ts';
@@ -39,7 +39,7 @@ export class SftTask implements ExampleTask<SftRow> {
     this.#tokenizer = tokenizer;
     this.#batchSize = batchSize;
     const batch = Math.min(batchSize, Math.max(this.rows.length, this.evalRows.length));
-    this.pass = { rows: batch, time: this.lengths.at(-1) ?? 0, scores: true };
+    this.pass = { rows: batch, time: this.lengths.at(-1) ?? 0, scores: SCORES.crossEntropy };
     this.#loss = new SftLoss(model, {
       batchSize: batch,
       lengths: this.lengths,

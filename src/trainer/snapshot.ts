@@ -13,6 +13,16 @@ const LARGEST_SHARE = 0.25;
 /** Weights, and Adam's two moments of each. */
 const COPIES = 3;
 
+/**
+ * Bytes of a {@link Snapshot}, where the weights that are trained have so many; 0 if it would be too large to be made.
+ *
+ * @param free says how much memory is free
+ */
+export function snapshotBytes(trained: number, free: () => number): number {
+  const bytes = COPIES * trained;
+  return bytes > SMALL && bytes > LARGEST_SHARE * free() ? 0 : bytes;
+}
+
 /** A copy of what an optimizer changes, in memory that is taken once: it may be made before each of a run's updates. */
 export class Snapshot {
   readonly #optimizer: Trained['optimizer'];
@@ -28,10 +38,11 @@ export class Snapshot {
 
   /** Copies. False if that would be too large. */
   take(): boolean {
-    const bytes = COPIES * this.#parameters.reduce((sum, { storage }) => sum + storage.data.byteLength, 0);
-    const isNew = this.#weights.length === 0;
-    if (isNew && bytes > SMALL && bytes > LARGEST_SHARE * availableMemory()) return false;
-    if (isNew) this.#weights = this.#parameters.map(({ size }) => new Float32Array(size));
+    if (this.#weights.length === 0) {
+      const trained = this.#parameters.reduce((sum, { storage }) => sum + storage.data.byteLength, 0);
+      if (trained > 0 && snapshotBytes(trained, availableMemory) === 0) return false;
+      this.#weights = this.#parameters.map(({ size }) => new Float32Array(size));
+    }
     this.#parameters.forEach(({ storage }, i) => this.#weights[i]!.set(storage.data));
     const { moments, ...rest } = this.#optimizer.stateDict({ copy: false });
     if (moments.size < this.#moments.size) this.#moments.clear();

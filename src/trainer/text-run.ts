@@ -1,7 +1,7 @@
 // Training a language model in a token environment: whole episodes are played side by side, one token each at a time.
 
 import { Discrete, type Env, type MakeOptions } from '../env/index.ts';
-import { type ReferenceModel, RLHFEnv, TextEnv, type TextTokenizer } from '../env/text/index.ts';
+import { type ReferenceModel, TextEnv, type TextTokenizer } from '../env/text/index.ts';
 import { Reference } from '../env/text/rlhf/reference.ts';
 import { Tokenizer } from '../lm/index.ts';
 import {
@@ -11,17 +11,17 @@ import {
   TokenPolicy,
   type TokenRollout,
 } from '../rl/index.ts';
-import { roomFor } from '../rl/token-slots.ts';
 import { type EpisodeAlgorithm, needsReference, type TextAlgorithm } from './algorithms.ts';
 import { makeSingleEnvironments, type SingleEnvironments } from './environments.ts';
 import { completionRows } from './completion-rows.ts';
 import { type CustomAlgorithm, isCustom, nameOf } from './custom-algorithm.ts';
-import { type EpisodeCallbacks, EpisodeRun, type EpisodeRunOptions, rolloutSize } from './episode-run.ts';
-import { activationBytes, cacheBytes, checkBudget, type MemoryBudget, memoryBudget } from './memory-budget.ts';
+import { type EpisodeCallbacks, EpisodeRun, type EpisodeRunOptions } from './episode-run.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import { resumed } from './resume.ts';
 import { rlhfMetrics } from './rlhf-metrics.ts';
 import { randomSeed, type RunResult } from './run-options.ts';
 import { loadTextCheckpoint, writeTextCheckpoint } from './text-checkpoint.ts';
+import { textBudget } from './text-budget.ts';
 import { TokenTexts } from './token-texts.ts';
 import type { Plan } from './training-files.ts';
 
@@ -84,6 +84,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
   readonly #reference: Reference;
   readonly #maxKl: number | undefined;
   protected override readonly memory: MemoryBudget;
+  protected override readonly budgetKind = 'text';
 
   constructor(options: TrainTextOptions) {
     const { actor, critic, temperature, callbacks, saveInterval } = options;
@@ -100,7 +101,7 @@ export class TextRun extends EpisodeRun<TokenRollout> {
     const environments = makeSingleEnvironments({ ...options, numEnvs });
     const numTokens = fitToModel(environments, actor);
     const policy = new TokenPolicy({ actor, critic, temperature, numTokens });
-    const memory = budgetOf(options, { environments, policy, algorithm });
+    const memory = textBudget(options, { envs: environments.envs, policy, algorithm });
     super(options, { environments, policy, algorithm, seed, callbacks, saveInterval, resumed: from });
     this.memory = memory;
     this.#policy = policy;
@@ -215,48 +216,6 @@ function fitToModel({ envs }: SingleEnvironments, { model }: LMActorNetwork): nu
   }
   for (const { unwrapped } of envs) if (unwrapped instanceof TextEnv) unwrapped.limitContext(maxPositions);
   return actionSpace.n;
-}
-
-/** @throws MemoryBudgetError before any of it is taken */
-function budgetOf(
-  options: TrainTextOptions,
-  {
-    environments: { envs },
-    policy,
-    algorithm,
-  }: { readonly environments: SingleEnvironments; readonly policy: TokenPolicy; readonly algorithm: OwnOrOurs },
-): MemoryBudget {
-  const { model } = policy;
-  const { config } = model;
-  const { unwrapped } = envs[0]!;
-  const longest = unwrapped instanceof TextEnv ? unwrapped.longestText : Number.POSITIVE_INFINITY;
-  const time = Math.min(config.maxPositions, longest);
-  const { episodesPerUpdate } = rolloutSize(options, algorithm, envs.length);
-  // Of an algorithm of one's own nobody knows.
-  const { minibatchSize = algorithm.name === 'ppo' ? 64 : -1 } = isCustom(algorithm) ? {} : algorithm;
-  const rows = minibatchSize === -1 ? episodesPerUpdate : Math.min(minibatchSize, episodesPerUpdate);
-  const passes = policy.separateCritic ? 2 : 1;
-  const { rewarder } = unwrapped instanceof RLHFEnv ? unwrapped : { rewarder: undefined };
-  const references = [rewarder?.reference, needsReference(algorithm) ? referenceOf(options, policy) : undefined];
-  const copied = references.filter((reference) => reference?.copies(model)).length;
-  const beside = [
-    ...references.map((reference) => reference?.model),
-    ...(rewarder?.rewardModels ?? []).map((reward) => reward.model),
-  ];
-  const toLoad = copied * memoryBudget({ parameters: model.parameters() }).weights;
-  const budget = memoryBudget({
-    parameters: policy.parameters(),
-    activations: passes * activationBytes(config, { rows, time, scores: true }),
-    cache: cacheBytes(config, envs.length, roomFor(time, config.maxPositions)),
-    others: beside.flatMap((one) => one?.parameters() ?? []),
-    toLoad,
-  });
-  if (options.memoryCheck ?? true) checkBudget(budget, toLoad);
-  return budget;
-}
-
-function referenceOf({ reference = 'initial' }: TrainTextOptions, policy: TokenPolicy): Reference {
-  return new Reference(reference, policy);
 }
 
 /** @throws TypeError or EnvError for a reference that nothing asks, or that is needed and cannot be */

@@ -28,7 +28,7 @@ import {
 } from './environments.ts';
 import { customLearner, isCustom, nameOf, type StatefulLearner } from './custom-algorithm.ts';
 import { describeNetwork } from './networks.ts';
-import { type MemoryBudget, memoryBudget } from './memory-budget.ts';
+import { COMPILED_SMALL, type MemoryBudget, memoryBudget, networkBytes } from './memory-budget.ts';
 import { PPOAgent } from './ppo-agent.ts';
 import { fromJson, toJson } from './plain-data.ts';
 import { resumed } from './resume.ts';
@@ -53,7 +53,6 @@ export class TrainingRun extends Run<Rollout, object> {
   readonly #seed: number;
   readonly #streams: { readonly actions: Generator; readonly shuffling: Generator };
   readonly #plan: Plan;
-  /** What is kept of a rollout stands for activations. */
   protected override readonly memory: MemoryBudget;
   /** Of this rollout. */
   readonly #failures: FailureCount;
@@ -132,7 +131,13 @@ export class TrainingRun extends Run<Rollout, object> {
     if (from.checkpoint !== undefined) this.#restore(from.checkpoint);
     const rows = numEnvs * config.rolloutSteps;
     const rollout = 4 * rows * (policy.observationSize + policy.head.actionSize + 8);
-    this.memory = memoryBudget({ parameters: policy.parameters(), activations: rollout });
+    const minibatch = config.minibatchSize === -1 ? rows : Math.min(rows, config.minibatchSize);
+    const parameters = policy.parameters();
+    this.memory = memoryBudget({
+      parameters,
+      activations: rollout + networkBytes(parameters, minibatch),
+      compiled: COMPILED_SMALL,
+    });
     this.open(() => this.#configuration());
     if (options.recordEpisodes ?? true) this.recordEpisodes(this.#agent, environments.makeOne);
   }

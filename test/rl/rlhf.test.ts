@@ -26,6 +26,7 @@ describe("from log-probabilities and scores to PPO's gradients, as TRL's formula
   const reward = {
     name: 'recorded',
     models: [],
+    folders: [],
     rate: async () => ({ values: Float64Array.from(scores), failed: false }),
   };
 

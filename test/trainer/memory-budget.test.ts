@@ -1,15 +1,31 @@
 // The estimate of memory: its formulas by hand, what it is told to, and runs that are refused before they begin.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { applyLora } from '../../src/lm/index.ts';
-import { MemoryBudgetError, memoryText, type RunStart, trainAgent } from '../../src/trainer/index.ts';
+import {
+  MemoryBudgetError,
+  memoryText,
+  type RunStart,
+  trainAgent,
+  trainDpo,
+  trainReward,
+} from '../../src/trainer/index.ts';
 import { availableMemory, freeByVmStat } from '../../src/trainer/available-memory.ts';
-import { activationBytes, cacheBytes, checkBudget, memoryBudget } from '../../src/trainer/memory-budget.ts';
-import { tinyGpt, tinyLlama, tinySft } from './sft-models.ts';
-import { temporaryDirectory, tinyRun } from './tiny-run.ts';
+import {
+  activationBytes,
+  beginBudget,
+  cacheBytes,
+  checkBudget,
+  checkStored,
+  memoryBudget,
+  networkBytes,
+  storedBytes,
+} from '../../src/trainer/memory-budget.ts';
+import { byteTokenizer, tinyGpt, tinyLlama, tinySft } from './sft-models.ts';
+import { cartPoleNetworks, temporaryDirectory, tinyRun } from './tiny-run.ts';
 import { tinyActor, tinyText, tokenizer } from './tiny-text.ts';
 
 const root = temporaryDirectory();
@@ -52,11 +68,17 @@ describe('the parts', () => {
     // 2 layers of width 32 with 2 heads of 16: 4 * 32 + 2 * 128 + 96 + 32, and 2 * 10 weights of attention; 258 scores.
     const { config } = tinyGpt();
     const layer = 512 + 20;
-    expect(activationBytes(config, { rows: 3, time: 10, scores: true })).toBe(4 * 30 * (4 * layer + 3 * 258));
-    expect(activationBytes(config, { rows: 3, time: 10, scores: false })).toBe(4 * 30 * 4 * layer);
-    expect(activationBytes(config, { rows: 3, time: 10, scores: false, headOnly: true })).toBe(4 * 30 * 2 * layer);
+    const shape = { rows: 3, time: 10 };
+    expect(activationBytes(config, { ...shape, scores: 3 })).toBe(4 * 30 * (4 * layer + 3 * 258));
+    expect(activationBytes(config, { ...shape, scores: 0 })).toBe(4 * 30 * 4 * layer);
+    expect(activationBytes(config, { ...shape, scores: 0, reads: true })).toBe(4 * 30 * 2 * layer);
     // Keys and values of 2 layers and 2 heads of 16, with a place more than there are tokens.
     expect(cacheBytes(config, 5, 63)).toBe(4 * 2 * 2 * 5 * 2 * 64 * 16);
+  });
+
+  test('networks of agents, by hand', () => {
+    // Layers of 8, 8 and 2 give what they give, and gradients of the widest are on their way twice.
+    expect(networkBytes(cartPoleNetworks(8).actor.parameters(), 5)).toBe(4 * 5 * (8 + 8 + 2 + 2 * 8));
   });
 
   test('what is free is not more than the machine has', () => {
@@ -82,19 +104,78 @@ describe('a run that needs more than is free', () => {
   const parts = { parameters: tinyGpt().parameters() };
 
   test.each([
-    [{ activations: 8e9 }, /about [\d.]+ GB: .*activations 8.0 GB.*; 1.0 GB free.*too little.*gradientAccumulation/],
-    [{ cache: 8e9 }, /KV cache 8.0 GB.*numEnvs/],
-  ])('is told what to do: %o', (more, message) => {
-    expect(() => checkBudget(memoryBudget({ ...parts, ...more }, 1e9))).toThrow(message);
-    expect(() => checkBudget(memoryBudget({ ...parts, ...more }, 9e9))).not.toThrow();
+    [
+      'sft',
+      { activations: 8e9 },
+      /about [\d.]+ GB: .*activations 8.0 GB.*; 1.0 GB free.*too little.*gradientAccumulation/,
+    ],
+    ['dpo', { activations: 8e9 }, /batchSize.*maxLength/],
+    ['dpo', { copies: 8e9 }, /adapters alone \(lora\)/],
+    ['reward', { copies: 8e9 }, /copies 8.0 GB.*train: 'head'/],
+    ['text', { activations: 8e9 }, /minibatchSize.*maxGeneration/],
+    ['text', { cache: 8e9 }, /KV cache 8.0 GB.*numEnvs/],
+    ['text', { toLoad: 8e9 }, /other models 8.0 GB.*applyLora/],
+    ['agent', { activations: 8e9 }, /rolloutSteps.*minibatchSize/],
+    ['agent', { copies: 8e9 }, /smaller networks/],
+  ] as const)('is told what to do: %s, %o', (kind, more, message) => {
+    const { toLoad = 0 } = more as { readonly toLoad?: number };
+    const check = (free: number) => () => checkBudget(memoryBudget({ ...parts, ...more }, free), kind, toLoad);
+    expect(check(1e9)).toThrow(message);
+    expect(check(9e9)).not.toThrow();
+  });
+
+  test('has weights that are not read first', async () => {
+    const folder = fresh();
+    mkdirSync(folder);
+    const config = { model_type: 'gpt2', n_embd: 4096, n_head: 32, n_layer: 96, vocab_size: 50_257 };
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+    // Twelve times the square of the width a layer, and the tables.
+    const bytes = 4 * (96 * 12 * 4096 ** 2 + (50_257 + 1024) * 4096);
+    expect(storedBytes([folder, folder, fresh()])).toBe(bytes);
+    expect(() => checkStored(folder, 'sft', bytes - 1)).toThrow(/weights 78.1 GB.*Take a smaller model/);
+    expect(() => checkStored(folder, 'sft', bytes)).not.toThrow();
+    const little = vi.spyOn(os, 'freemem').mockReturnValue(1e9);
+    await expect(trainReward({ modelName: folder, datasetsPath: [] })).rejects.toThrow(MemoryBudgetError);
+    const rlhf = {
+      envName: 'RLHFEnv-v0',
+      envOptions: { tokenizer, dataset: ['1+1='] },
+      algorithm: { name: 'rloo' },
+    } as const;
+    const run = (envOptions: object) =>
+      trainAgent({
+        ...rlhf,
+        envOptions: { ...rlhf.envOptions, ...envOptions },
+        actor: tinyActor(),
+        runDirectory: null,
+        savePath: fresh(),
+      });
+    const reward = (text: string): number => text.length;
+    await expect(run({ reward: folder, refModel: null, klCoef: 0 })).rejects.toThrow(/other models 78.1 GB/);
+    await expect(run({ reward, refModel: folder })).rejects.toThrow(/other models 78.1 GB/);
+    little.mockRestore();
   });
 
   test('is refused by every trainer, with nothing written; unless it is told to go on', async () => {
     const runDirectory = fresh();
-    const little = vi.spyOn(os, 'freemem').mockReturnValue(1000);
+    const little = vi.spyOn(os, 'freemem').mockReturnValue(1);
     await expect(tinySft(fresh(), { runDirectory })).rejects.toThrow(MemoryBudgetError);
     await expect(tinyText(fresh(), { runDirectory })).rejects.toThrow(/1.0 KB free|less than 1 MB free/);
+    for (const algorithm of [{ name: 'ppo' }, { name: 'rloo' }, { name: 'reinforce' }] as const) {
+      await expect(tinyText(fresh(), { runDirectory, algorithm })).rejects.toThrow(MemoryBudgetError);
+    }
     await expect(tinyRun(fresh(), { runDirectory })).rejects.toThrow(MemoryBudgetError);
+    const preferences = [{ prompt: 'a', chosen: 'b', rejected: 'c' }];
+    const examples = { model: tinyGpt(), tokenizer: byteTokenizer(), runDirectory, testSize: 0 };
+    await expect(trainDpo({ ...examples, dataset: preferences })).rejects.toThrow(MemoryBudgetError);
+    for (const train of ['head', 'lora', 'full'] as const) {
+      const run = trainReward({ ...examples, datasetsPath: preferences, train });
+      await expect(run).rejects.toThrow(MemoryBudgetError);
+    }
+    const { actor } = cartPoleNetworks();
+    const agent = { envName: 'CartPole-v1', actor, maxEpisodes: 8, runDirectory } as const;
+    for (const name of ['grpo', 'rloo', 'reinforce'] as const) {
+      await expect(trainAgent({ ...agent, algorithm: { name } })).rejects.toThrow(MemoryBudgetError);
+    }
     expect(existsSync(runDirectory)).toBe(false);
     const callbacks = { onRolloutStart: () => false };
     const forced = await tinyRun(fresh(), { memoryCheck: false, callbacks });
@@ -145,4 +226,16 @@ describe('told', () => {
     applyLora(actor.model);
     expect(await budgetOf(actor)).toBe(0);
   });
+});
+
+// Comes last: what is noted here holds for the process.
+test('a later run uses what programs of an earlier one have taken', () => {
+  const parameters = tinyGpt().parameters();
+  const before = memoryBudget({ parameters, activations: 5e9 }, 4e9);
+  expect(() => checkBudget(before, 'sft')).toThrow(MemoryBudgetError);
+  beginBudget({ ...before, activations: 3e9 });
+  const after = memoryBudget({ parameters, activations: 5e9 }, 4e9);
+  expect(after.activations).toBe(5e9);
+  expect(before.runtime - after.runtime).toBeGreaterThan(2e7);
+  expect(() => checkBudget(after, 'sft')).not.toThrow();
 });

@@ -55,6 +55,12 @@ export class Reference {
     return typeof this.#choice === 'object' && this.#choice !== null ? this.#choice : undefined;
   }
 
+  /** The folder of the model that it is, which is opened when it is needed, or its name on the Hub. */
+  get folder(): string | undefined {
+    const choice = this.#choice;
+    return typeof choice === 'string' && choice !== 'initial' && choice !== 'adapters-off' ? choice : undefined;
+  }
+
   /** Whether it will copy this policy's model. */
   copies(model: CausalLM): boolean {
     return this.#choice === 'initial' && !hasAdapters(model);

@@ -66,6 +66,8 @@ export interface BatchReward {
   readonly name: string;
   /** Reward models in memory that are asked. */
   readonly models: readonly RewardModel[];
+  /** Folders of those that are opened when they are needed, or names on the Hub. */
+  readonly folders: readonly string[];
   /** @param signal nobody waits for them any more: its reason is thrown */
   rate(texts: readonly RatedText[], signal?: AbortSignal): Promise<Ratings>;
 }
@@ -92,6 +94,7 @@ export function batchReward(reward: TextReward, rules: BatchRewardRules = {}): B
   return {
     name: weighted.map(({ name, weight }) => `${weight} ${name}`).join(' + '),
     models: weighted.flatMap(({ models }) => models),
+    folders: weighted.flatMap(({ folders }) => folders),
     async rate(texts, signal) {
       const ratings = await Promise.all(weighted.map((part) => part.rate(texts, signal)));
       const values = Float64Array.from(texts, (_, i) =>
@@ -106,6 +109,7 @@ export function batchReward(reward: TextReward, rules: BatchRewardRules = {}): B
 interface Source {
   readonly name: string;
   readonly model?: RewardModel | undefined;
+  readonly folder?: string | undefined;
   rate(texts: readonly RatedText[], signal?: AbortSignal): MaybePromise<ArrayLike<number>>;
 }
 
@@ -117,6 +121,7 @@ function sourceOf(source: RewardSource, timeoutMs: number | undefined): Source {
     return timed(
       {
         name: source,
+        folder: source,
         rate: async (texts, signal) => {
           model ??= RewardModel.fromPretrained(source);
           return (await model).score(
@@ -198,7 +203,10 @@ function timed(source: Source, milliseconds: number | undefined): Source {
 }
 
 /** One finite number a text, or a {@link RewardError}; or the fallback. */
-function checked({ name, model, rate }: Source, { errors: policy = 'throw', retries = 0 }: RewardRules): BatchReward {
+function checked(
+  { name, model, folder, rate }: Source,
+  { errors: policy = 'throw', retries = 0 }: RewardRules,
+): BatchReward {
   let failures = 0;
   const ask = async (texts: readonly RatedText[], signal?: AbortSignal): Promise<Float64Array> => {
     let values: ArrayLike<number>;
@@ -220,6 +228,7 @@ function checked({ name, model, rate }: Source, { errors: policy = 'throw', retr
   return {
     name,
     models: model === undefined ? [] : [model],
+    folders: folder === undefined ? [] : [folder],
     async rate(texts, signal) {
       if (texts.length === 0) return { values: new Float64Array(0), failed: false };
       for (let left = retries; ; left--) {

@@ -69,6 +69,11 @@ export class RlhfRewarder implements EpisodeRewarder {
     return this.#options.reward.models;
   }
 
+  /** Folders of reward models that are opened when they are needed. */
+  get rewardFolders(): readonly string[] {
+    return this.#options.reward.folders;
+  }
+
   connect(policy: PlayingPolicy): void {
     const trained = new Set(policy.trained);
     for (const { model } of this.#options.reward.models) {
