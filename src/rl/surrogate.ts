@@ -4,7 +4,13 @@ import { Adam, gradientAssignments, type OptimizerState, type Parameter, type St
 import { type Assignment, type BoundProgram, compile, type Compiled } from '../runtime/index.ts';
 import { sameShape, type Tensor, type TensorData, type Typed } from '../tensor/index.ts';
 import type { Evaluation, Layout, Policy, Steps } from './policy.ts';
-import { MOST_SKIPS, NonFiniteError, type NonFinitePolicy, type UpdateTotals } from './update-totals.ts';
+import {
+  minibatchMeans,
+  MOST_SKIPS,
+  NonFiniteError,
+  type NonFinitePolicy,
+  type UpdateTotals,
+} from './update-totals.ts';
 
 /** What the objective and its optimizer are told. */
 export interface SurrogateSettings {
@@ -198,9 +204,9 @@ export class SurrogateOptimizer<R extends Steps> {
     const told = Object.assign({}, ...programs.map(({ results }) => results)) as StepMemory;
     const { valueClip, maxGradNorm } = this.#settings;
     try {
-      totals.add({ ...columns, ...told }, options, valueClip);
+      const minibatch = minibatchMeans({ ...columns, ...told }, options, valueClip);
       const { gradNorm } = this.#optimizer.step({ maxGradNorm: maxGradNorm ?? Number.POSITIVE_INFINITY });
-      totals.addGradNorm(gradNorm!);
+      totals.add(minibatch, gradNorm!);
       this.#skipped = 0;
     } catch (error) {
       this.#skip(error);

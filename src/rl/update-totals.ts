@@ -65,8 +65,8 @@ export interface MinibatchRows {
 }
 
 /**
- * Means over the minibatches of an update, each computed before its gradient step. NaN if there was nothing to learn from:
- * in each environment the rollout held nothing but a reset.
+ * Means over the minibatches of an update that were not skipped, each computed before its gradient step. NaN if there are none: all were
+ * skipped, or in each environment the rollout held nothing but a reset.
  */
 export interface MinibatchMeans {
   /** The clipped surrogate, negated. */
@@ -91,79 +91,93 @@ export interface MinibatchMeans {
   readonly skippedSteps: number;
 }
 
+/** The same of one minibatch. */
+type OneMinibatch = Omit<MinibatchMeans, 'gradNorm' | 'skippedSteps'>;
+
+/**
+ * What there is to say of a minibatch, before its gradients are applied.
+ *
+ * @throws NonFiniteError if a loss is not finite
+ */
+export function minibatchMeans(
+  rows: MinibatchRows,
+  { epsLow, epsHigh }: { epsLow: number; epsHigh: number },
+  valueClip: number | null,
+): OneMinibatch {
+  const { logProbs, values, entropies, oldLogProbs, advantages, limits, returns, oldValues, weights } = rows;
+  let [policy, value, entropy, kl, oldKl, clipped, ratios, valuesClipped, count] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i]!;
+    if (weight === 0) continue;
+    count++;
+    const logRatio = logProbs[i]! - oldLogProbs[i]!;
+    const ratio = Math.exp(logRatio);
+    policy -= weight * Math.min(ratio * advantages[i]!, limits[i]!);
+    if (values !== undefined) {
+      const target = returns[i]!;
+      let error = Math.abs(values[i]! - target);
+      if (valueClip !== null) {
+        const old = oldValues[i]!;
+        const near = old + Math.min(valueClip, Math.max(-valueClip, values[i]! - old));
+        const clippedError = Math.abs(near - target);
+        if (clippedError > error) {
+          error = clippedError;
+          valuesClipped++;
+        }
+      }
+      value += error * error;
+    }
+    entropy += entropies[i]!;
+    kl += ratio - 1 - logRatio;
+    oldKl -= logRatio;
+    ratios += ratio;
+    if (ratio - 1 > epsHigh || 1 - ratio > epsLow) clipped++;
+  }
+  requireFinite('policyLoss', policy);
+  requireFinite('valueLoss', value / count);
+  requireFinite('entropy', entropy / count);
+  return {
+    policyLoss: policy,
+    valueLoss: (0.5 * value) / count,
+    entropy: entropy / count,
+    approxKl: kl / count,
+    oldApproxKl: oldKl / count,
+    clipFraction: clipped / count,
+    ratio: ratios / count,
+    valueClipFraction: valuesClipped / count,
+  };
+}
+
 /** Collects an update's metrics minibatch by minibatch. */
 export class UpdateTotals {
-  #minibatches = 0;
-  #policyLoss = 0;
-  #valueLoss = 0;
-  #entropy = 0;
-  #approxKl = 0;
-  #oldApproxKl = 0;
-  #clipFraction = 0;
-  #ratio = 0;
-  #valueClipFraction = 0;
-  #gradNorm = 0;
+  readonly #sums: Record<keyof OneMinibatch | 'gradNorm', number> = {
+    policyLoss: 0,
+    valueLoss: 0,
+    entropy: 0,
+    approxKl: 0,
+    oldApproxKl: 0,
+    clipFraction: 0,
+    ratio: 0,
+    valueClipFraction: 0,
+    gradNorm: 0,
+  };
   #steps = 0;
   #skipped = 0;
   #epochKl = 0;
-  #epochMinibatches = 0;
+  #epochSteps = 0;
 
   /**
-   * Adds a minibatch, before its gradients are applied.
+   * Adds a minibatch whose gradients were applied.
    *
-   * @throws NonFiniteError if a loss is not finite
+   * @throws NonFiniteError if their norm is not finite, in which case the optimizer has left the weights alone
    */
-  add(rows: MinibatchRows, { epsLow, epsHigh }: { epsLow: number; epsHigh: number }, valueClip: number | null): void {
-    const { logProbs, values, entropies, oldLogProbs, advantages, limits, returns, oldValues, weights } = rows;
-    let [policy, value, entropy, kl, oldKl, clipped, ratios, valuesClipped, count] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
-    for (let i = 0; i < weights.length; i++) {
-      const weight = weights[i]!;
-      if (weight === 0) continue;
-      count++;
-      const logRatio = logProbs[i]! - oldLogProbs[i]!;
-      const ratio = Math.exp(logRatio);
-      policy -= weight * Math.min(ratio * advantages[i]!, limits[i]!);
-      if (values !== undefined) {
-        const target = returns[i]!;
-        let error = Math.abs(values[i]! - target);
-        if (valueClip !== null) {
-          const old = oldValues[i]!;
-          const near = old + Math.min(valueClip, Math.max(-valueClip, values[i]! - old));
-          const clippedError = Math.abs(near - target);
-          if (clippedError > error) {
-            error = clippedError;
-            valuesClipped++;
-          }
-        }
-        value += error * error;
-      }
-      entropy += entropies[i]!;
-      kl += ratio - 1 - logRatio;
-      oldKl -= logRatio;
-      ratios += ratio;
-      if (ratio - 1 > epsHigh || 1 - ratio > epsLow) clipped++;
-    }
-    requireFinite('policyLoss', policy);
-    requireFinite('valueLoss', value / count);
-    requireFinite('entropy', entropy / count);
-    this.#minibatches++;
-    this.#policyLoss += policy;
-    this.#valueLoss += (0.5 * value) / count;
-    this.#entropy += entropy / count;
-    this.#approxKl += kl / count;
-    this.#oldApproxKl += oldKl / count;
-    this.#clipFraction += clipped / count;
-    this.#ratio += ratios / count;
-    this.#valueClipFraction += valuesClipped / count;
-    this.#epochKl += kl / count;
-    this.#epochMinibatches++;
-  }
-
-  /** @throws NonFiniteError if it is not finite, in which case the optimizer has left the weights alone */
-  addGradNorm(gradNorm: number): void {
+  add(minibatch: OneMinibatch, gradNorm: number): void {
     requireFinite('gradNorm', gradNorm);
-    this.#gradNorm += gradNorm;
+    const told = { ...minibatch, gradNorm };
+    for (const name of Object.keys(told) as (keyof typeof told)[]) this.#sums[name] += told[name];
     this.#steps++;
+    this.#epochKl += minibatch.approxKl;
+    this.#epochSteps++;
   }
 
   /** Counts a minibatch that the optimizer left out. */
@@ -173,26 +187,16 @@ export class UpdateTotals {
 
   /** The mean `approxKl` of the minibatches since this was last asked. */
   takeEpochKl(): number {
-    const mean = this.#epochKl / this.#epochMinibatches;
+    const mean = this.#epochKl / this.#epochSteps;
     this.#epochKl = 0;
-    this.#epochMinibatches = 0;
+    this.#epochSteps = 0;
     return mean;
   }
 
   means(): MinibatchMeans {
-    const n = this.#minibatches;
-    return {
-      policyLoss: this.#policyLoss / n,
-      valueLoss: this.#valueLoss / n,
-      entropy: this.#entropy / n,
-      approxKl: this.#approxKl / n,
-      oldApproxKl: this.#oldApproxKl / n,
-      clipFraction: this.#clipFraction / n,
-      ratio: this.#ratio / n,
-      valueClipFraction: this.#valueClipFraction / n,
-      gradNorm: this.#gradNorm / this.#steps,
-      skippedSteps: this.#skipped,
-    };
+    const means = { ...this.#sums };
+    for (const name of Object.keys(means) as (keyof typeof means)[]) means[name] /= this.#steps;
+    return { ...means, skippedSteps: this.#skipped };
   }
 }
 

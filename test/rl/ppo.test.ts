@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Box, Discrete } from '../../src/env/index.ts';
-import { gradientAssignments, Linear, Module, type Parameter } from '../../src/nn/index.ts';
+import { gradientAssignments, Linear, Module, Optimizer, type Parameter } from '../../src/nn/index.ts';
 import { defaultRng } from '../../src/random/index.ts';
 import {
   ActorCriticPolicy,
@@ -101,6 +101,21 @@ describe('bad numbers that are passed over', () => {
     expect(ppo.stateDict().stepCount).toBe(12 - metrics.skippedSteps);
     expect(ppo.stateDict().stepCount).toBeGreaterThan(0);
     expect([metrics.policyLoss, metrics.gradNorm, metrics.ratio].every(Number.isFinite)).toBe(true);
+  });
+
+  test('of gradients: what there would be to say of that minibatch is left out too', async () => {
+    const learned = async (updateEpochs: number) => {
+      const { collector, ppo } = scripted({ ...config, updateEpochs });
+      return ppo.update(await collector.collect({ steps: 8 }));
+    };
+    const once = await learned(1);
+    const step = Optimizer.prototype.step;
+    let taken = 0;
+    const spy = vi.spyOn(Optimizer.prototype, 'step').mockImplementation(function (this: Optimizer, options) {
+      return ++taken > 1 ? { gradNorm: Number.POSITIVE_INFINITY } : step.call(this, options);
+    });
+    expect(await learned(3)).toEqual({ ...once, epochs: 3, skippedSteps: 2 });
+    spy.mockRestore();
   });
 
   test.each(['reward', 'observation'])('of a %s: that step is left out, and the episode cut off there', async (of) => {

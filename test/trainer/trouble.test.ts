@@ -144,6 +144,17 @@ describe('an environment that', () => {
     await expect(run).rejects.toThrow('the hinge is stuck');
   });
 
+  test('begins with what is no number ends the run, which says so', async () => {
+    class Blind extends Troubled {
+      override reset(options?: ResetOptions): ResetResult<Float32Array> {
+        const [observation, info] = super.reset(options);
+        return [observation.with(2, Number.NaN), info];
+      }
+    }
+    const run = tinyRun(fresh(), { env: () => new Blind('throws', () => false), onEnvError: 'reset' });
+    await expect(run).rejects.toThrow('reset gave an observation with NaN at 2');
+  });
+
   test('hangs, without a limit: a signal ends the waiting, and the run goes on to the last bit', async () => {
     const controller = new AbortController();
     const savePath = fresh();

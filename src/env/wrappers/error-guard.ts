@@ -29,8 +29,8 @@ const MOST_FAILURES = 10;
  * is NaN or infinite. The episode is then truncated: the last observation again, reward 0, and `info.envError` says why. The environment
  * itself is only reset next, so it must be able to do that after a failure, and while a step that was late is still under way.
  *
- * A failed reset is always thrown, and so is the eleventh failure in a row. A step that keeps the thread and never returns cannot be
- * interrupted.
+ * A failed reset, or one that gives such an observation, is always thrown, and so is the eleventh failure in a row. A step that keeps the
+ * thread and never returns cannot be interrupted.
  */
 export class ErrorGuard<E extends Env = Env> extends Wrapper<E> {
   /** What is done with a failed step. */
@@ -92,6 +92,7 @@ export class ErrorGuard<E extends Env = Env> extends Wrapper<E> {
   }
 
   #began(result: ResetResult<unknown>): ResetResult<unknown> {
+    this.#checkObservation('reset', result[0]);
     this.#observation = result[0];
     return result;
   }
@@ -101,13 +102,16 @@ export class ErrorGuard<E extends Env = Env> extends Wrapper<E> {
     if (!Number.isFinite(reward)) {
       throw new EnvError(`${this.env}: step gave a reward of ${String(reward)}, but rewards must be finite numbers`);
     }
-    if (observation instanceof Float32Array || observation instanceof Float64Array) {
-      const bad = (observation as Float64Array).findIndex((value) => !Number.isFinite(value));
-      if (bad >= 0) throw new EnvError(`${this.env}: step gave an observation with ${observation[bad]} at ${bad}`);
-    }
+    this.#checkObservation('step', observation);
     this.#observation = observation;
     if (terminated || truncated) this.#inRow = 0;
     return result;
+  }
+
+  #checkObservation(what: 'step' | 'reset', observation: unknown): void {
+    if (!(observation instanceof Float32Array || observation instanceof Float64Array)) return;
+    const bad = (observation as Float64Array).findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw new EnvError(`${this.env}: ${what} gave an observation with ${observation[bad]} at ${bad}`);
   }
 
   #failed(error: unknown): StepResult<unknown> {
