@@ -2,8 +2,9 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { drawFigure, type LegendEntry } from '../../src/plots/index.ts';
 import { bundle, bundleOf } from './bundle.ts';
 import { FOLDER } from './results.ts';
 import { type MemorySample, WORK_NAMES } from './soak-work.ts';
@@ -24,6 +25,8 @@ export interface Soaked {
 }
 
 const MB = 2 ** 20;
+const PICTURE = join(import.meta.dirname, '../../docs/images/soak.svg');
+const COLORS = ['#0072b2', '#d55e00', '#009e73'];
 
 /** Soaks all works side by side, a thread each, until each has had so many minutes of a processor: others may use it too. */
 export async function soak(minutes: number): Promise<Soaked[]> {
@@ -39,15 +42,43 @@ export async function soak(minutes: number): Promise<Soaked[]> {
       if (code !== 0) throw new Error(`the soak of ${name} ended with ${String(code ?? child.signalCode)}`);
     }),
   );
-  return WORK_NAMES.map((name) => soakedOf(name, join(folder, `${name}.jsonl`)));
+  const samples = WORK_NAMES.map((name) => samplesIn(join(folder, `${name}.jsonl`)));
+  await draw(samples);
+  return WORK_NAMES.map((name, i) => soakedOf(name, samples[i]!));
+}
+
+function samplesIn(file: string): MemorySample[] {
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as MemorySample);
+}
+
+/** The picture of docs/reliability.md. */
+async function draw(works: readonly (readonly MemorySample[])[]): Promise<void> {
+  const legend = WORK_NAMES.map((label, i): LegendEntry => ({ label, color: COLORS[i]! }));
+  const points = works.flatMap((samples, i) =>
+    samples.map(({ cpuSeconds, resident }) => ({ minutes: cpuSeconds / 60, resident: resident / MB, work: i })),
+  );
+  const svg = await drawFigure({
+    title: 'Memory of three runs that go on',
+    subtitle: 'what the process itself holds, a sample every five seconds of a processor',
+    legend,
+    x: { label: 'minutes of a processor' },
+    y: { label: 'resident memory, MB', domain: [0, 1.15 * Math.max(...points.map(({ resident }) => resident))] },
+    marks: (plot) => [
+      plot.ruleY([0]),
+      ...WORK_NAMES.map((_, i) =>
+        plot.line(
+          points.filter(({ work }) => work === i),
+          { x: 'minutes', y: 'resident', stroke: COLORS[i]!, strokeWidth: 1.5 },
+        ),
+      ),
+    ],
+  });
+  writeFileSync(PICTURE, svg);
 }
 
 /** What a file of samples says. */
-function soakedOf(work: string, file: string): Soaked {
-  const samples = readFileSync(file, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as MemorySample);
+function soakedOf(work: string, samples: readonly MemorySample[]): Soaked {
   const last = samples.at(-1)!;
   const warm = samples.filter(({ cpuSeconds }) => cpuSeconds >= last.cpuSeconds / 3);
   const hours = warm.map(({ cpuSeconds }) => cpuSeconds / 3600);
