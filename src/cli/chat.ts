@@ -10,6 +10,7 @@ import {
   type SamplingFlags,
   streamText,
 } from './generate-text.ts';
+import { ourCommand } from './our-command.ts';
 import { printable } from './printable.ts';
 
 /** Flags of `gymformer chat`. */
@@ -23,7 +24,7 @@ export async function chat(path: string, flags: ChatFlags): Promise<number> {
   const language = await loadLanguageModel(path);
   if (language.tokenizer.chatTemplate === undefined) {
     throw new CliError(
-      `${path} has no chat template: it was not made to converse. Use \`gymformer generate\`, or an instruction-tuned model`,
+      `${path} has no chat template: it was not made to converse. Use \`${ourCommand()} generate ${path}\`, or an instruction-tuned model`,
     );
   }
   return new Chat(language, flags).run();

@@ -6,7 +6,7 @@ import type { Row } from '../tracking/index.ts';
 import { CliError, EXIT_USAGE } from './cli-error.ts';
 import { TEXT_FORMATS, type TextFormat, writeTexts } from './completions-file.ts';
 import { optionalNatural } from './flags.ts';
-import { figure, grouped } from './format.ts';
+import { counted, figure } from './format.ts';
 import { eachRow } from './run-rows.ts';
 
 /** Flags as they are typed. */
@@ -35,7 +35,7 @@ export async function completions(run: string, flags: CompletionsFlags): Promise
   const chosen = spread(rows, count ?? (format === undefined ? 5 : rows.length));
   if (format === undefined) return chosen.map(shown).join('\n\n');
   await writeTexts(flags.out!, format, chosen);
-  return `${grouped(chosen.length)} texts: ${flags.out}`;
+  return `${counted(chosen.length, 'text')}: ${flags.out}`;
 }
 
 /** Undefined where texts are shown. */
@@ -66,5 +66,5 @@ function shown(row: Row): string {
   const verdict = typeof correct === 'boolean' ? (correct ? ', right' : ', wrong') : '';
   const total = typeof value === 'number' ? figure(value) : '?';
   const text = `${String(prompt ?? '')}${String(completion ?? '')}`;
-  return `update ${String(update)}: return ${total}${verdict}, ${String(tokens)} tokens\n${text.replace(/^/gm, '  ')}`;
+  return `update ${String(update)}: return ${total}${verdict}, ${String(tokens)} ${tokens === 1 ? 'token' : 'tokens'}\n${text.replace(/^/gm, '  ')}`;
 }

@@ -8,7 +8,7 @@ import type { ExampleCallbacks, ExampleResult } from '../trainer/index.ts';
 import { seedOf } from '../trainer/example-settings.ts';
 import { resumed } from '../trainer/resume.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
-import { duration, grouped } from './format.ts';
+import { counted, duration } from './format.ts';
 import { ourCommand } from './our-command.ts';
 import { parseOverrides } from './overrides.ts';
 import { exampleProgress } from './progress.ts';
@@ -85,10 +85,12 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
     // With the seed in it, this recipe is the run. One that goes on where it is is the same run.
     const repeatable = { ...rest, ...(from.continues ? {} : { resume: from.checkpoint }), seed };
     screen.begin('step');
-    screen.say(`${doing} ${recipe.model} on ${recipe.dataset}, seed ${seed}.`);
+    const introduction = `${doing} ${recipe.model} on ${recipe.dataset}, seed ${seed}.`;
+    const goingOn = from.continues ? `Going on with ${runDirectory}.\n` : '';
     screen.tell('start', { kind, model: recipe.model, dataset: recipe.dataset, seed, runDirectory });
     let accuracy: number | null = null;
     let written = false;
+    let stepped = false;
     const trained = await command.train(recipe, {
       seed,
       runDirectory,
@@ -98,7 +100,13 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
       warn: (message) => screen.warn(message),
       callbacks: {
         ...screen.callbacks,
+        onStart: (start) => {
+          // Once all files are read.
+          screen.say(goingOn + introduction);
+          screen.callbacks.onStart(start);
+        },
         onStep: (progress, row) => {
+          stepped = true;
           written ||= writeRecipeOf(runDirectory, repeatable);
           accuracy = row['evalAccuracy'] ?? row['evalRewards/accuracies'] ?? accuracy;
           screen.progress(exampleProgress(progress, accuracy));
@@ -106,7 +114,8 @@ export async function runOnDataset<Recipe extends DatasetRecipe>(
       },
     });
     const { result, model, found, more } = trained;
-    screen.say(`${summary(result)}\n${found}`);
+    const finishedBefore = from.continues && !stepped && result.stoppedBy !== 'signal';
+    screen.say(finishedBefore ? finished(result) : `${summary(result)}\n${found}`);
     screen.say(whereAndNext(command, result, model));
     screen.result({ ...resultJson(result), modelFolder: model, ...more });
     return result.stoppedBy === 'signal' ? EXIT_INTERRUPTED : 0;
@@ -131,9 +140,17 @@ const ENDINGS: Readonly<Partial<Record<ExampleResult['stoppedBy'], string>>> = {
   patience: ': it became no better',
 };
 
+/** Of a run that had come to its end before. */
+function finished({ steps, tokens, stoppedBy, runDirectory }: ExampleResult): string {
+  const isLimit = stoppedBy === 'epochs' || stoppedBy === 'maxSteps';
+  const more = `${ourCommand()} train --resume ${runDirectory} --${stoppedBy} <more>`;
+  const counts = `${counted(steps, 'step')} on ${counted(tokens, 'token')}`;
+  return `This run is finished: ${counts}; nothing to do.${isLimit ? `\nTrain it longer: ${more}` : ''}`;
+}
+
 function summary({ steps, tokens, seconds, stoppedBy }: ExampleResult): string {
   const end = ENDINGS[stoppedBy] ?? '';
-  return `Trained for ${grouped(steps)} steps on ${grouped(tokens)} tokens in ${duration(seconds)}${end}.`;
+  return `Trained for ${counted(steps, 'step')} on ${counted(tokens, 'token')} in ${duration(seconds)}${end}.`;
 }
 
 function whereAndNext<Recipe extends DatasetRecipe>(

@@ -4,6 +4,7 @@ import { Box, type EnvSpec, make, registry, type Space } from '../env/index.ts';
 import { closestMatch } from '../env/close-matches.ts';
 import '../env/text/index.ts';
 import { CliError } from './cli-error.ts';
+import { ourCommand } from './our-command.ts';
 import { table } from './table.ts';
 
 /** The table of environments whose ids contain `pattern`. Throws a CliError if none does. */
@@ -16,7 +17,7 @@ export function listEnvs(pattern = ''): string {
       pattern,
       specs.map(({ id }) => id),
     );
-    const hint = nearest === undefined ? '; `gymformer envs` lists all' : `. Did you mean ${nearest}?`;
+    const hint = nearest === undefined ? `; \`${ourCommand()} envs\` lists all` : `. Did you mean ${nearest}?`;
     throw new CliError(`No environment matches '${pattern}'${hint}`);
   }
   const rows = found.map((spec) => {

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { LMActorNetwork, TokenPolicy } from '../rl/index.ts';
 import { type EvaluatedText, evaluateText } from '../trainer/index.ts';
 import { CliError, EXIT_INTERRUPTED } from './cli-error.ts';
-import { figure, grouped, percent } from './format.ts';
+import { counted, figure, percent } from './format.ts';
 import { countedProgress } from './progress.ts';
 import { loadLanguageModel } from './generate-text.ts';
 import { envFor, heldOutProblems, problemsFile, problemsOf } from './reasoning-setup.ts';
@@ -51,6 +51,7 @@ export async function evaluateModel(path: string, options: EvaluateModelOptions)
 
   const screen = new Screen({ json: options.json });
   screen.begin('text');
+  screen.tell('start', { kind: recipe.kind, model: path, problems: episodes });
   const started = performance.now();
   let done = 0;
   try {
@@ -68,11 +69,12 @@ export async function evaluateModel(path: string, options: EvaluateModelOptions)
       },
     );
     if (options.show) for (const text of texts) screen.say(shown(text));
-    const count = `${grouped(texts.length)} held-out problems`;
+    const count = counted(texts.length, 'held-out problem');
     screen.say(
       `${path}: ${percent(accuracy ?? 0)} of ${count} answered rightly; mean return ${figure(meanReturn)}, ${figure(meanLength)} tokens each`,
     );
-    screen.result({ model: path, problems: texts.length, accuracy, meanReturn, meanLength });
+    const stoppedBy = screen.signal.aborted ? 'signal' : 'end';
+    screen.result({ stoppedBy, model: path, problems: texts.length, accuracy, meanReturn, meanLength });
     if (screen.signal.aborted) process.exitCode = EXIT_INTERRUPTED;
   } finally {
     screen.release();

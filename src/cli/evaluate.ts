@@ -1,13 +1,18 @@
 // `gymformer evaluate`: what a saved agent can do.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { make } from '../env/index.ts';
 import { evaluatePolicy, latestCheckpoint, loadPPOAgent, type PPOAgent } from '../trainer/index.ts';
-import { CliError } from './cli-error.ts';
+import { isCheckpoint } from '../trainer/latest-checkpoint.ts';
+import { isRun } from '../trainer/resume.ts';
+import { CliError, EXIT_INTERRUPTED } from './cli-error.ts';
 import { evaluateModel, isLanguageModel } from './evaluate-model.ts';
 import { optionalNatural } from './flags.ts';
-import { figure } from './format.ts';
+import { counted, figure } from './format.ts';
+import { countedProgress } from './progress.ts';
+import { Screen } from './screen.ts';
 
 /** Flags of `gymformer evaluate`, as commander gives them. */
 export type EvaluateFlags = Readonly<Record<string, string | boolean>>;
@@ -30,7 +35,8 @@ export async function evaluate(path: string, flags: EvaluateFlags): Promise<void
     });
     return;
   }
-  const agent = loadPPOAgent(checkpointOf(path), { seed });
+  const checkpoint = checkpointOf(path);
+  const agent = loadPPOAgent(checkpoint, { seed });
   const { id, name, options } = agent.details.env;
   if (id === null) {
     throw new CliError(
@@ -38,78 +44,122 @@ export async function evaluate(path: string, flags: EvaluateFlags): Promise<void
         'use loadPPOAgent and evaluatePolicy',
     );
   }
-  const evaluation =
-    typeof render === 'string'
-      ? await show(agent, id, { ...options, renderMode: render }, episodes ?? 1, seed, deterministic)
-      : await evaluatePolicy(agent, id, { episodes, seed, deterministic, envOptions: options });
-  const { returns, lengths } = evaluation;
-  const { mean, std } = summaryOf(returns);
-  if (flags['json']) {
-    console.log(JSON.stringify({ env: id, episodes: returns.length, mean, std, returns, lengths }));
-    return;
+  const shows = typeof render === 'string';
+  const total = episodes ?? (shows ? 1 : 100);
+  const screen = new Screen({ json: flags['json'] === true });
+  screen.begin('episode');
+  screen.tell('start', { kind: 'agent', env: id, checkpoint, episodes: total });
+  const { signal } = screen;
+  const started = performance.now();
+  const played: Episode[] = [];
+  const onEpisode = (episode: Episode): void => {
+    played.push(episode);
+    screen.progress(countedProgress(played.length, total, 'episodes', (performance.now() - started) / 1000));
+  };
+  const told = { deterministic, seed, signal, onEpisode };
+  try {
+    if (shows) await show(agent, id, { ...options, renderMode: render }, total, told, (frame) => screen.draw(frame));
+    else await evaluatePolicy(agent, id, { ...told, episodes: total, envOptions: options });
+  } catch (error) {
+    if (!screen.isInterrupt(error)) throw error;
+  } finally {
+    screen.release();
   }
-  const steps = summaryOf(lengths);
-  console.log(
-    `${id}: mean return ${figure(mean)} ± ${figure(std)}, from ${figure(Math.min(...returns))} to ${figure(Math.max(...returns))}, ` +
-      `over ${returns.length} episodes of ${figure(steps.mean)} steps`,
+  const returns = played.map((episode) => episode.return);
+  const lengths = played.map(({ length }) => length);
+  const { mean, std } = summaryOf(returns);
+  screen.say(`${id}: ${played.length === 0 ? 'no episode has ended' : episodesText(returns, lengths)}`);
+  const stoppedBy = signal.aborted ? 'signal' : 'end';
+  screen.result({ stoppedBy, env: id, checkpoint, episodes: returns.length, mean, std, returns, lengths });
+  if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
+}
+
+function episodesText(returns: readonly number[], lengths: readonly number[]): string {
+  const [{ mean, std }, steps] = [summaryOf(returns), summaryOf(lengths)];
+  const range = `from ${figure(Math.min(...returns))} to ${figure(Math.max(...returns))}`;
+  const episodes = `${counted(returns.length, 'episode')} of ${figure(steps.mean)} steps`;
+  return `mean return ${figure(mean)} ± ${figure(std)}, ${range}, over ${episodes}`;
+}
+
+/** The checkpoint at `path`: itself, or the last one of a run, which may be going on. */
+function checkpointOf(path: string): string {
+  if (isCheckpoint(path)) return path;
+  const file = join(path, 'summary.json');
+  if (existsSync(file)) {
+    const { checkpoint } = JSON.parse(readFileSync(file, 'utf8')) as { readonly checkpoint?: unknown };
+    if (typeof checkpoint === 'string' && isCheckpoint(checkpoint)) return checkpoint;
+  }
+  // One that goes on; or that was moved, or is seen from another folder than that in which it ran.
+  const latest = isRun(path) ? latestCheckpoint(path, { warn: (message) => console.error(message) }) : undefined;
+  if (latest !== undefined) return latest;
+  throw new CliError(`There is nothing to evaluate in ${path}: ${foundIn(path)}`);
+}
+
+/** What was looked for, and what is there. */
+function foundIn(path: string): string {
+  if (!existsSync(path)) return 'there is no such folder';
+  if (!statSync(path).isDirectory()) return 'it is a file; give the folder that it is in';
+  if (isRun(path)) return 'it is a run that has written no checkpoint yet; wait until it has';
+  const names = readdirSync(path);
+  const shown = names.slice(0, 5).join(', ') + (names.length > 5 ? `, ${names.length - 5} more` : '');
+  return (
+    "an agent's checkpoint has a trainer.json, a language model a config.json, a run a config.json and checkpoints/; " +
+    `this folder has ${names.length === 0 ? 'nothing' : shown}`
   );
 }
 
-/** The checkpoint at `path`: itself, or the last one of a run. */
-function checkpointOf(path: string): string {
-  const file = join(path, 'summary.json');
-  if (!existsSync(file)) return path;
-  const { checkpoint } = JSON.parse(readFileSync(file, 'utf8')) as { readonly checkpoint?: unknown };
-  if (typeof checkpoint !== 'string')
-    throw new CliError(`${file} names no checkpoint: give the checkpoint's directory`);
-  if (existsSync(checkpoint)) return checkpoint;
-  // The run was moved, or is seen from another folder than that in which it ran.
-  return latestCheckpoint(path, { warn: (message) => console.error(message) }) ?? checkpoint;
+/** An episode that was played. */
+interface Episode {
+  readonly return: number;
+  readonly length: number;
 }
 
-interface Played {
-  readonly returns: number[];
-  readonly lengths: number[];
+interface PlayOptions {
+  readonly seed: number | undefined;
+  readonly deterministic: boolean;
+  readonly signal: AbortSignal;
+  readonly onEpisode: (episode: Episode) => void;
 }
 
-/** Plays episodes one after another and prints the picture of every step. */
+/** Plays episodes one after another, and says every step's picture, if it is text; a page shows itself. */
 async function show(
   agent: PPOAgent,
   id: string,
   options: Readonly<Record<string, unknown>>,
   episodes: number,
-  seed: number | undefined,
-  deterministic: boolean,
-): Promise<Played> {
+  { seed, deterministic, signal, onEpisode }: PlayOptions,
+  say: (frame: string) => void,
+): Promise<void> {
   const env = make(id, options);
-  const played: Played = { returns: [], lengths: [] };
-  for (let episode = 0; episode < episodes; episode++) {
-    let [observation] = await env.reset(episode === 0 ? { seed } : {});
-    let [total, length, ended] = [0, 0, false];
-    say(env.render());
-    while (!ended) {
-      const action = agent.selectAction(observation, { deterministic });
-      const [next, reward, terminated, truncated] = await env.step(action);
-      observation = next;
-      total += reward;
-      length++;
-      ended = terminated || truncated;
-      say(env.render());
+  const draw = (): void => {
+    const frame: unknown = env.render();
+    if (typeof frame === 'string') say(frame);
+  };
+  try {
+    for (let episode = 0; episode < episodes; episode++) {
+      let [observation] = await env.reset(episode === 0 ? { seed } : {});
+      let [total, length, ended] = [0, 0, false];
+      draw();
+      while (!ended) {
+        await nextTurn();
+        signal.throwIfAborted();
+        const action = agent.selectAction(observation, { deterministic });
+        const [next, reward, terminated, truncated] = await env.step(action);
+        observation = next;
+        total += reward;
+        length++;
+        ended = terminated || truncated;
+        draw();
+      }
+      onEpisode({ return: total, length });
     }
-    played.returns.push(total);
-    played.lengths.push(length);
+  } finally {
+    await env.close();
   }
-  await env.close();
-  return played;
 }
 
 function summaryOf(values: readonly number[]): { mean: number; std: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
   return { mean, std: Math.sqrt(variance) };
-}
-
-/** Prints what is drawn as text; a page shows itself. */
-function say(frame: unknown): void {
-  if (typeof frame === 'string') console.log(frame);
 }

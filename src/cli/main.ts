@@ -17,6 +17,11 @@ const program = new Command('gymformer')
   .exitOverride()
   .showHelpAfterError('(--help tells more)');
 
+/** An option that may be given several times. */
+function collected(value: string, all: readonly string[] = []): readonly string[] {
+  return [...all, value];
+}
+
 /** What `--json` does where something is trained. */
 const JSON_LINES =
   'print a JSON object a line: start, progress, evaluation, checkpoint, end; with --quiet the end alone';
@@ -117,8 +122,7 @@ program
   .option(
     '--text <text>',
     'a text to rate; may be given several times (default: the lines of standard input)',
-    (text, all: string[]) => [...all, text],
-    [],
+    collected,
   )
   .option('--json', 'print the scores as JSON')
   .action(async (model: string, options: { text?: string[]; json?: boolean }) => {
@@ -156,12 +160,7 @@ function withSampling(command: Command): Command {
     .option('--topP <p>', 'draw from the likeliest tokens of so much probability together (default: 1)')
     .option('--minP <p>', 'draw from tokens at least so likely as p times the likeliest (default: 0)')
     .option('--repetitionPenalty <p>', 'above 1 makes tokens that occurred already less likely (default: 1)')
-    .option(
-      '--stop <text>',
-      'end at this text, which is not shown; may be given several times',
-      (stop, all: string[]) => [...all, stop],
-      [],
-    )
+    .option('--stop <text>', 'end at this text, which is not shown; may be given several times', collected)
     .option('--seed <n>', 'makes what is drawn repeatable');
 }
 
@@ -230,8 +229,7 @@ program
   .option(
     '--metric <names>',
     "what learning curves show, such as policyLoss, or 'loss,evalLoss' in one picture; may be given several times",
-    (names, all: string[]) => [...all, names],
-    [],
+    collected,
   )
   .option('--x <name>', 'what they are drawn over: globalStep, update, episodes, seconds, step, ... (default: steps)')
   .option('--smooth <weight>', "TensorBoard's smoothing, from 0 to below 1 (default: 0, and 0.8 of losses)")

@@ -8,6 +8,8 @@ export interface Override {
   /** Such as `['ppo', 'learningRate']`. */
   readonly path: readonly string[];
   readonly value: unknown;
+  /** Given as `--key` alone, which means true. */
+  readonly bare?: boolean;
 }
 
 /**
@@ -25,16 +27,17 @@ export function parseOverrides(words: readonly string[]): Override[] {
     const path = match[1]!.split('.');
     if (path.includes('')) throw new CliError(`--${match[1]} is not a key of a recipe`, EXIT_USAGE);
     let text = match[2];
+    let bare = false;
     if (text === undefined) {
       const next = words[i + 1];
       // A number may begin with a minus; anything else that begins with two is the next key.
-      if (next === undefined || next.startsWith('--')) text = 'true';
+      if (next === undefined || next.startsWith('--')) [text, bare] = ['true', true];
       else {
         text = next;
         i++;
       }
     }
-    overrides.push({ path, value: readValue(match[1]!, text) });
+    overrides.push({ path, value: readValue(match[1]!, text), ...(bare ? { bare } : {}) });
   }
   return overrides;
 }

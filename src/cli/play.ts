@@ -7,7 +7,7 @@ import '../env/text/index.ts';
 import { type ViewerInput, ViewerServer } from '../env/rendering/viewer-server.ts';
 import { CliError } from './cli-error.ts';
 import { optionalNatural } from './flags.ts';
-import { figure } from './format.ts';
+import { counted, figure } from './format.ts';
 import { Interrupt } from './interrupt.ts';
 import { controlsOf, playable } from './play-keys.ts';
 import { makeDrawn, ShownEpisodes } from './shown-episodes.ts';
@@ -84,7 +84,7 @@ export async function play(id: string, flags: Readonly<Record<string, string | b
   }
   const { returns } = episodes;
   const best = returns.length === 0 ? '' : `, the best with a return of ${figure(Math.max(...returns))}`;
-  console.log(`You played ${returns.length} episode${returns.length === 1 ? '' : 's'} of ${envId}${best}.`);
+  console.log(`You played ${counted(returns.length, 'episode')} of ${envId}${best}.`);
 }
 
 /** What the pages tell of keys. */

@@ -1,7 +1,7 @@
 // What trainers tell of where they stand, as lines of progress show it, and as programs read it.
 
 import type { ExampleProgress, TrainProgress } from '../trainer/index.ts';
-import { figure, grouped, percent } from './format.ts';
+import { counted, figure, grouped, percent } from './format.ts';
 import type { Progress } from './progress-line.ts';
 
 /** An agent's run. @param entropy of its policy, in nats: how undecided it still is */
@@ -13,7 +13,7 @@ export function agentProgress(
   const { meanReturn, meanLength, stepsPerSecond } = progress;
   return {
     ...common(progress),
-    done: `${grouped(progress[total.unit])}/${grouped(total.count)} ${total.unit}`,
+    done: `${grouped(progress[total.unit])}/${counted(total.count, total.unit.slice(0, -1))}`,
     rate: { count: stepsPerSecond, unit: 'steps' },
     numbers: [
       ...number('return', meanReturn, figure),
@@ -33,7 +33,7 @@ export function textProgress(
   const { episodes, fraction, stepsPerSecond } = progress;
   return {
     ...common(progress),
-    done: `${grouped(episodes)} texts (${percent(fraction)})`,
+    done: `${counted(episodes, 'text')} (${percent(fraction)})`,
     rate: { count: stepsPerSecond, unit: 'tokens' },
     numbers: numbers.flatMap(([name, value, show]) => number(name, value, show)),
     trend: numbers[0]?.[1] ?? null,
@@ -46,7 +46,7 @@ export function exampleProgress(progress: ExampleProgress, accuracy: number | nu
   const { steps, totalSteps, loss, evalLoss, tokens, tokensPerSecond, seconds } = progress;
   const fourDigits = (value: number): string => value.toFixed(4);
   return {
-    done: `${grouped(steps)}/${grouped(totalSteps)} steps`,
+    done: `${grouped(steps)}/${counted(totalSteps, 'step')}`,
     seconds,
     // By the rate of this run, for steps may be those of an earlier one too.
     left: tokensPerSecond > 0 ? ((totalSteps - steps) * tokens) / steps / tokensPerSecond : null,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CausalLM } from '../lm/index.ts';
 import type { SftResult, TextEvaluation, TrainTextResult } from '../trainer/index.ts';
 import { chart } from './chart.ts';
-import { duration, grouped, percent } from './format.ts';
+import { counted, duration, grouped, percent } from './format.ts';
 import { ourCommand } from './our-command.ts';
 import type { ReasoningRecipe } from './reasoning-schema.ts';
 import { table } from './table.ts';
@@ -73,7 +73,7 @@ export function introduction(recipe: ReasoningRecipe, model: CausalLM, problems:
   const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);
   return (
     `${name} of ${grouped(parameters)} parameters, seed ${recipe.seed}.\n` +
-    `${grouped(problems)} problems to learn from; ${grouped(heldOut)} others, never learned from, to be measured by.`
+    `${counted(problems, 'problem')} to learn from; ${counted(heldOut, 'other')}, never learned from, to be measured by.`
   );
 }
 
@@ -84,7 +84,7 @@ export function sftSummary(
   const end = stoppedBy === 'signal' ? ': interrupted' : '';
   const right = accuracy === null ? '' : `, ${percent(accuracy)} of answers right`;
   const loss = trainLoss.at(-1)!.toFixed(4);
-  return `   ${grouped(steps)} steps on ${grouped(tokens)} tokens in ${duration(seconds)}: loss ${loss}${right}${end}.`;
+  return `   ${counted(steps, 'step')} on ${counted(tokens, 'token')} in ${duration(seconds)}: loss ${loss}${right}${end}.`;
 }
 
 /** The held-out answers between the stages. */
@@ -94,7 +94,7 @@ export function measured({ greedy, sampled }: Answers): string {
 }
 
 export function rlSummary({ steps, updates, episodes, seconds, stoppedBy }: TrainTextResult): string {
-  const counts = `${grouped(episodes)} texts of ${grouped(steps)} tokens, ${grouped(updates)} updates`;
+  const counts = `${counted(episodes, 'text')} of ${counted(steps, 'token')}, ${counted(updates, 'update')}`;
   return `   ${counts} in ${duration(seconds)}${stoppedBy === 'signal' ? ': interrupted' : ''}.`;
 }
 
@@ -114,7 +114,7 @@ export function beforeAndAfter(before: Answers, after: Answers, samples: number)
   const rows = [row('the likeliest tokens', before.greedy, after.greedy)];
   if (before.sampled !== null && after.sampled !== null) rows.push(row('drawn tokens', before.sampled, after.sampled));
   const shares = table(['answers right, by', 'before', 'after', 'gain'], rows, ['before', 'after', 'gain']);
-  const heading = `\n3. Before and after, on ${grouped(texts.length)} problems never learned from`;
+  const heading = `\n3. Before and after, on ${counted(texts.length, 'problem')} never learned from`;
   return [heading, ...shown, `\n${indented(shares)}`].join('\n');
 }
 

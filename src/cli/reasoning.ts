@@ -18,7 +18,7 @@ import {
 } from '../trainer/index.ts';
 import { readRun } from '../tracking/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
-import { figure, percent } from './format.ts';
+import { counted, figure, percent } from './format.ts';
 import { parseOverrides } from './overrides.ts';
 import { Looks } from './reasoning-looks.ts';
 import {
@@ -39,6 +39,7 @@ import { envFor, type ReasoningSetup, setUp } from './reasoning-setup.ts';
 import { readRecipeOf } from './recipe.ts';
 import { eachRow } from './run-rows.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
+import { textLimit } from './text-limit.ts';
 import { trackersFor } from './tracking-schema.ts';
 import { countedProgress, exampleProgress, textProgress } from './progress.ts';
 
@@ -130,7 +131,7 @@ class ReasoningRun {
       envFor({ ...this.#setup.envOptions, dataset: others, split: 'train', testSplit: 0 }, this.#setup.language);
     const looks = new Looks(run.file('sft/looks.jsonl'), stopAtAccuracy ?? 1, accuracyInterval);
     const screen = this.#screen;
-    screen.say(`\n1. Learning by example: ${examples.length} problems with worked solutions`);
+    screen.say(`\n1. Learning by example: ${counted(examples.length, 'problem')} with worked solutions`);
     screen.begin('step', 'examples');
     const done = await run.model('models/sft');
     if (done !== undefined) {
@@ -184,7 +185,9 @@ class ReasoningRun {
     if (rl === null || this.#screen.signal.aborted) return null;
     const { critic = 'shared', algorithm = { name: 'ppo' as const }, ...options } = rl;
     const screen = this.#screen;
-    screen.say(`\n2. Learning from rewards in CoTEnv-v0, by ${algorithm.name.toUpperCase()}`);
+    screen.say(
+      `\n2. Learning from rewards in CoTEnv-v0, by ${algorithm.name.toUpperCase()}: ${textLimit(options, algorithm)}`,
+    );
     screen.begin('update', 'rewards');
     const warn = (message: string): void => screen.warn(message);
     const accuracies: number[] = [];

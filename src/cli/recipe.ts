@@ -5,6 +5,7 @@ import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
 import { type core, ZodLiteral, type ZodType } from 'zod';
 import { closestMatch } from '../env/close-matches.ts';
 import { CliError, EXIT_FAILURE, EXIT_USAGE } from './cli-error.ts';
+import { ourCommand } from './our-command.ts';
 import { applyOverrides, isMapping, type Override } from './overrides.ts';
 import { type Recipe, recipeSchema } from './recipe-schema.ts';
 
@@ -98,7 +99,7 @@ function checkKind(schema: ZodType, data: Record<string, unknown>, path: string)
   if (kind === undefined || kind === wantedKind(schema)) return;
   if (typeof kind === 'string' && Object.hasOwn(KINDS, kind)) {
     const { of, command } = KINDS[kind as RecipeKind];
-    throw new CliError(`${path} is a recipe for ${of}: run \`gymformer ${command} ${path}\``);
+    throw new CliError(`${path} is a recipe for ${of}: run \`${ourCommand()} ${command} ${path}\``);
   }
   const kinds = Object.keys(KINDS)
     .filter((name) => name !== 'agent')
@@ -131,6 +132,9 @@ function check<T>(
       const name = keys.map(String).join('.');
       const override = overrides.find(({ path }) => startsWith(path, keys) || startsWith(keys, path));
       if (override === undefined) exitCode = EXIT_FAILURE;
+      else if (override.bare === true && issue.code !== 'unrecognized_keys') {
+        return `command line: --${name} has no value; it must be ${issue.message}`;
+      }
       const where = override === undefined ? locate(keys) : 'command line';
       return `${where}: ${complaint(schema, issue, keys, name, data, override === undefined ? '' : '--')}`;
     }),

@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { isMap, parseDocument, stringify } from 'yaml';
 import { isCheckpoint } from '../trainer/latest-checkpoint.ts';
 import { CliError } from './cli-error.ts';
 
@@ -13,6 +13,8 @@ export interface Resumed {
   readonly run: string;
   /** The checkpoint, if that was named. */
   readonly checkpoint: string | undefined;
+  /** The run's own, as its recipe says. */
+  readonly seed: number | undefined;
 }
 
 /** The recipe of a run, with its seed in it. */
@@ -31,15 +33,22 @@ export function writeRecipe(run: string, recipe: object): void {
 /** @throws CliError if `path` is neither a run nor a checkpoint of one */
 export function resumed(path: string): Resumed {
   if (!existsSync(path)) throw new CliError(`--resume ${path}: there is no such folder`);
-  if (hasRecipe(path)) return { run: path, checkpoint: undefined };
+  if (hasRecipe(path)) return { run: path, checkpoint: undefined, seed: seedOf(path) };
   if (isCheckpoint(path)) {
     for (let folder = dirname(resolve(path)); dirname(folder) !== folder; folder = dirname(folder)) {
-      if (hasRecipe(folder)) return { run: folder, checkpoint: path };
+      if (hasRecipe(folder)) return { run: folder, checkpoint: path, seed: seedOf(folder) };
     }
   }
   throw new CliError(
     `--resume ${path}: it is neither the directory of a run, which has a recipe.yaml, nor a checkpoint in one`,
   );
+}
+
+function seedOf(run: string): number | undefined {
+  const recipe = parseDocument(readFileSync(recipeOfRun(run), 'utf8'), { logLevel: 'error' });
+  const seed: unknown = isMap(recipe.contents) ? recipe.get('seed') : undefined;
+  // What is wrong with the recipe is said when it is read.
+  return typeof seed === 'number' ? seed : undefined;
 }
 
 /** Whether a run has its recipe. One that was killed before that was written gets it from its config.json, which comes first. */

@@ -1,7 +1,7 @@
 // What is printed of a run of kind `rlhf`, and what a program reads of it.
 
 import { join } from 'node:path';
-import { duration, grouped, percent } from './format.ts';
+import { counted, duration, grouped, percent } from './format.ts';
 import { ourCommand } from './our-command.ts';
 import type { Labels } from './rlhf-labels.ts';
 import type { Measured, Spread } from './rlhf-measure.ts';
@@ -60,8 +60,8 @@ export function introduction({ recipe, model, examples, queries, rule }: RlhfSet
   const learned =
     typeof examples === 'string'
       ? `, and ${examples} to learn from`
-      : `, and ${grouped(examples?.length ?? 0)} sentences of a small world`;
-  const asked = `${grouped(queries.train.length)} queries; ${grouped(queries.heldOut.length)} others, never trained with, to measure by.`;
+      : `, and ${counted(examples?.length ?? 0, 'sentence')} of a small world`;
+  const asked = `${counted(queries.train.length, 'query', 'queries')}; ${counted(queries.heldOut.length, 'other')}, never trained with, to measure by.`;
   return [
     `${name} of ${grouped(parameters)} parameters, seed ${seed}${examples === null ? '' : learned}.`,
     ...(dataset.generator === undefined ? [asked] : []),
@@ -89,7 +89,7 @@ export function rlText(points: readonly UpdatePoint[], target: number | null): s
   const aim = target === null ? '' : ` (the target is ${figure(target)})`;
   const { klCoef } = points.at(-1)!;
   return (
-    `   ${grouped(points.length)} updates. Divergence over the last ${Math.min(LATEST, points.length)}: ` +
+    `   ${counted(points.length, 'update')}. Divergence over the last ${Math.min(LATEST, points.length)}: ` +
     `${figure(settled(points))} nats a text${aim}, at a weight of ${klCoef.toFixed(3)}.`
   );
 }

@@ -18,7 +18,7 @@ import {
   trainSft,
 } from '../trainer/index.ts';
 import { EXIT_INTERRUPTED } from './cli-error.ts';
-import { figure, grouped } from './format.ts';
+import { counted, figure } from './format.ts';
 import { parseOverrides } from './overrides.ts';
 import { exampleProgress, textProgress } from './progress.ts';
 import { readRecipeOf } from './recipe.ts';
@@ -41,6 +41,7 @@ import {
 import { type RlhfRecipe, rlhfRecipeSchema } from './rlhf-schema.ts';
 import { type RlhfSetup, setUp } from './rlhf-setup.ts';
 import { Screen, type ScreenFlags } from './screen.ts';
+import { textLimit } from './text-limit.ts';
 import { trackersFor } from './tracking-schema.ts';
 
 /** Trains, and returns the exit code. @param resumes whether to go on with the run in the recipe's directory */
@@ -194,7 +195,9 @@ class RlhfRun {
   async #reinforce(tuned: CausalLM, reward: RewardModel): Promise<CausalLM> {
     const { recipe, run, rule, queries, tokenizer, seeds } = this.#setup;
     const { algorithm = { name: 'ppo' as const }, critic: _critic, lora, ...options } = recipe.rl;
-    this.#begin(`Reinforcement learning in RLHFEnv-v0, by ${algorithm.name.toUpperCase()}`, 'update', 'rewards');
+    const limit = textLimit(options, algorithm);
+    const heading = `Reinforcement learning in RLHFEnv-v0, by ${algorithm.name.toUpperCase()}: ${limit}`;
+    this.#begin(heading, 'update', 'rewards');
     let policy = await run.model('models/ppo');
     if (policy !== undefined) this.#alreadyDone(policy);
     else {
@@ -271,7 +274,7 @@ class RlhfRun {
     const { recipe, rule, queries, seeds } = this.#setup;
     const asked = queries.heldOut;
     this.#begin(
-      `What came of it: ${grouped(asked.length)} texts of each model, on queries that none was trained with`,
+      `What came of it: ${counted(asked.length, 'text')} of each model, on queries that none was trained with`,
       'text',
     );
     const { candidates = 4 } = recipe.preferences;
@@ -349,7 +352,7 @@ class RlhfRun {
 
   #endStage({ trainLoss, stoppedBy }: ExampleResult): void {
     if (stoppedBy === 'signal') throw new Interrupted();
-    this.#screen.say(`   ${grouped(trainLoss.length)} steps, loss ${trainLoss.at(-1)!.toFixed(3)}.`);
+    this.#screen.say(`   ${counted(trainLoss.length, 'step')}, loss ${trainLoss.at(-1)!.toFixed(3)}.`);
   }
 
   /** Leaves what a stage has trained, adapters added to the weights. */

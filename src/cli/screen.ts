@@ -56,7 +56,7 @@ export class Screen {
    * @param phase what the line calls it, where there are several
    */
   begin(unit: string, phase?: string): void {
-    this.#interrupt ??= new Interrupt(() => this.#stopping());
+    this.#interrupt ??= new Interrupt((signal) => this.#stopping(signal));
     this.#line.clear();
     this.#line = new ProgressLine(process.stderr, phase);
     this.#unit = unit;
@@ -67,6 +67,12 @@ export class Screen {
   say(text: string): void {
     this.#line.clear();
     if (!this.#silent) console.log(printable(text));
+  }
+
+  /** Shows a picture made of text, with the colours that it has. */
+  draw(picture: string): void {
+    this.#line.clear();
+    if (!this.#silent) console.log(picture);
   }
 
   warn(text: string): void {
@@ -109,8 +115,10 @@ export class Screen {
     this.#interrupt?.release();
   }
 
-  #stopping(): void {
+  #stopping(signal: NodeJS.Signals): void {
     this.#line.clear();
-    if (!this.#silent) console.error(`Stopping at this ${this.#unit}. Ctrl-C again stops at once, without saving.`);
+    const why = signal === 'SIGPIPE' ? 'Nobody reads the output any more. ' : '';
+    const again = 'Ctrl-C again stops at once, without saving.';
+    if (!this.#silent) console.error(`${why}Stopping at this ${this.#unit}. ${again}`);
   }
 }

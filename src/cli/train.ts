@@ -1,18 +1,19 @@
 // `gymformer train`: from a recipe to a trained agent, with what happens on the screen.
 
-import { existsSync } from 'node:fs';
-import { extname } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EnvError, findSpec, flatdim, make, registry } from '../env/index.ts';
 import { SeedSequence } from '../random/index.ts';
-import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork } from '../rl/index.ts';
+import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork, resolvePPOConfig } from '../rl/index.ts';
 import { defaultRunDirectory } from '../tracking/index.ts';
 import { type EvaluationResult, evaluatePolicy, trainAgent, type TrainResult } from '../trainer/index.ts';
+import { OtherRunError } from '../trainer/errors.ts';
 import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from './cli-error.ts';
 import { dashboardBeside, folderOfRun } from './dashboard.ts';
-import { duration, figure, grouped } from './format.ts';
+import { counted, duration, figure, grouped } from './format.ts';
 import { ourCommand } from './our-command.ts';
-import { parseOverrides } from './overrides.ts';
+import { isMapping, parseOverrides } from './overrides.ts';
 import { agentProgress } from './progress.ts';
 import { kindOfRecipe, readRecipe, recipeForEnv } from './recipe.ts';
 import type { Recipe } from './recipe-schema.ts';
@@ -38,7 +39,57 @@ export async function train(target: string | undefined, words: readonly string[]
   if (target === undefined && from === undefined) {
     throw new CliError('Give a recipe, the id of an environment, or --resume <run>', EXIT_USAGE);
   }
-  const what = target ?? recipeOfRun(from!.run);
+  if (from === undefined) return run(target!, words, flags, from);
+  if (target === undefined && words.length === 0 && toldFinished(from, flags)) return 0;
+  try {
+    return await run(target ?? recipeOfRun(from.run), withSeedOf(from, words), flags, from);
+  } catch (error) {
+    if (!(error instanceof OtherRunError)) throw error;
+    const recipe = target === undefined ? '' : 'the recipe and ';
+    throw new CliError(
+      `--resume ${flags.resume}: ${error.changes.join(', ')}. A run goes on as it began: leave ${recipe}such options out ` +
+        `(\`${ourCommand()} train --resume ${from.run}\`). To train otherwise, begin a new run, without --resume`,
+      EXIT_USAGE,
+      { cause: error },
+    );
+  }
+}
+
+/** Tells of a run of several stages that it has come to its end, if so. */
+function toldFinished({ run, checkpoint }: Resumed, flags: ScreenFlags): boolean {
+  const kind = checkpoint === undefined ? kindOfRecipe(recipeOfRun(run)) : 'agent';
+  if (kind !== 'reasoning' && kind !== 'rlhf') return false;
+  const file = join(run, 'summary.json');
+  const summary: unknown = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
+  if (!isMapping(summary) || summary['stoppedBy'] !== 'end') return false;
+  const screen = new Screen(flags);
+  const longer =
+    kind === 'reasoning' ? `Train it longer: ${ourCommand()} train --resume ${run} --rl.maxEpisodes <more>` : '';
+  screen.say(`This run is finished; nothing to do. What it has made is in ${run}.${longer && `\n${longer}`}`);
+  screen.result(summary);
+  return true;
+}
+
+/** The words that a run goes on with. It keeps its seed, also where its recipe has another. */
+function withSeedOf({ run, seed }: Resumed, words: readonly string[]): readonly string[] {
+  if (seed === undefined) return words;
+  const given = parseOverrides(words).find(({ path }) => path.join('.') === 'seed');
+  if (given === undefined) return [...words, '--seed', String(seed)];
+  if (given.value === seed) return words;
+  throw new CliError(
+    `--seed ${String(given.value)}: the run ${run} began with seed ${seed}, and keeps it: leave --seed out. ` +
+      'For another seed, begin a new run, without --resume',
+    EXIT_USAGE,
+  );
+}
+
+/** Runs a recipe, or trains on an environment. */
+async function run(
+  what: string,
+  words: readonly string[],
+  flags: TrainFlags,
+  from: Resumed | undefined,
+): Promise<number> {
   if (flags.dashboard === true) {
     // Where a run goes on is where it is.
     const where = from === undefined ? words : ['--runDirectory', from.run, ...words];
@@ -100,7 +151,8 @@ async function trainOnEnv(
   const limit = limitOf(recipe);
   const screen = new Screen(flags);
   screen.begin('update');
-  screen.say(`Training on ${recipe.env} for ${grouped(limit.count)} ${limit.unit}, seed ${seed}.`);
+  const doing = from === undefined ? 'Training' : `Going on with ${from.checkpoint ?? from.run}: training`;
+  screen.say(`${doing} on ${recipe.env} for ${limitText(recipe)}, seed ${seed}.`);
   screen.tell('start', { kind: 'agent', env: recipe.env, total: limit, seed, runDirectory });
   let result: TrainResult;
   let begun = false;
@@ -130,8 +182,9 @@ async function trainOnEnv(
     screen.release();
   }
   const interrupted = result.stoppedBy === 'signal';
-  screen.say(summary(recipe, result));
-  const evaluation = interrupted ? null : await evaluateRun(recipe, result, seed);
+  const finishedBefore = own !== undefined && !begun && !interrupted;
+  screen.say(finishedBefore ? finished(result, limit.count) : summary(recipe, result));
+  const evaluation = interrupted || finishedBefore ? null : await evaluateRun(recipe, result, seed);
   if (evaluation !== null) {
     screen.say(evaluationText(evaluation));
     screen.tell('evaluation', evaluationJson(evaluation));
@@ -215,18 +268,45 @@ const ENDINGS: Readonly<Record<TrainResult['stoppedBy'], (recipe: Recipe) => str
   signal: () => ': interrupted',
 };
 
+/** How long a run is to be. */
+function limitText(recipe: Recipe): string {
+  const { unit, count } = limitOf(recipe);
+  const text = counted(count, unit.slice(0, -1));
+  const { ppo = {}, numEnvs = 1, updateInterval } = recipe;
+  // So many episodes are exactly those.
+  if (unit === 'episodes') return text;
+  if (updateInterval !== undefined) return `${text}, in whole updates of ${counted(updateInterval, 'episode')}`;
+  return `${text}, in whole updates of up to ${grouped(numEnvs * resolvePPOConfig(ppo, numEnvs).rolloutSteps)}`;
+}
+
+function countsOf({ steps, updates, episodes }: TrainResult): string {
+  return `${counted(steps, 'step')}, ${counted(episodes, 'episode')}, ${counted(updates, 'update')}`;
+}
+
+/** Of a run that had come to its end before. */
+function finished(result: TrainResult, limit: number): string {
+  const { stoppedBy, runDirectory } = result;
+  const isLimit = stoppedBy === 'totalSteps' || stoppedBy === 'maxEpisodes';
+  const more = isLimit
+    ? `--${stoppedBy} ${2 * limit}`
+    : stoppedBy === 'stopAtMeanReturn'
+      ? `--${stoppedBy} <return>`
+      : '';
+  const longer = more === '' ? '' : `\nTrain it longer: ${ourCommand()} train --resume ${runDirectory} ${more}`;
+  return `This run is finished: ${countsOf(result)}; nothing to do.${longer}`;
+}
+
 function summary(recipe: Recipe, result: TrainResult): string {
-  const { steps, updates, seconds, episodes, meanReturn, stoppedBy } = result;
-  const counts = `${grouped(steps)} steps, ${grouped(episodes)} episodes, ${grouped(updates)} updates`;
+  const { seconds, episodes, meanReturn, stoppedBy } = result;
   const reached =
     meanReturn === null
       ? 'No episode has ended yet.'
-      : `Mean return ${figure(meanReturn)} over the latest ${Math.min(episodes, 100)} episodes.`;
-  return `Trained for ${counts} in ${duration(seconds)}${ENDINGS[stoppedBy](recipe)}.\n${reached}`;
+      : `Mean return ${figure(meanReturn)} over ${episodes === 1 ? 'one episode' : `the latest ${Math.min(episodes, 100)} episodes`}.`;
+  return `Trained for ${countsOf(result)} in ${duration(seconds)}${ENDINGS[stoppedBy](recipe)}.\n${reached}`;
 }
 
 function evaluationText({ mean, std, returns }: EvaluationResult): string {
-  return `Evaluation: mean return ${figure(mean)} ± ${figure(std)} over ${returns.length} new episodes.`;
+  return `Evaluation: mean return ${figure(mean)} ± ${figure(std)} over ${counted(returns.length, 'new episode')}.`;
 }
 
 function whereAndNext({ runDirectory, checkpoint }: TrainResult, interrupted: boolean): string {

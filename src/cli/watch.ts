@@ -9,9 +9,10 @@ import { loadPPOAgent, type PPOAgent } from '../trainer/index.ts';
 import { CliError, EXIT_USAGE } from './cli-error.ts';
 import { isLanguageModel } from './evaluate-model.ts';
 import { optionalNatural } from './flags.ts';
-import { figure } from './format.ts';
+import { counted, figure } from './format.ts';
 import { Interrupt } from './interrupt.ts';
 import { printable } from './printable.ts';
+import { ourCommand } from './our-command.ts';
 import { makeDrawn, ShownEpisodes } from './shown-episodes.ts';
 
 /** Frames of a video, lest an agent that gets nowhere fill the disk. */
@@ -31,7 +32,9 @@ export async function watch(path: string, flags: Readonly<Record<string, string 
   const deterministic = flags['stochastic'] !== true;
   const video = flags['video'];
   if (isLanguageModel(path)) {
-    throw new CliError(`${path} is a language model, which has no pictures: try \`gymformer chat\` or \`completions\``);
+    throw new CliError(
+      `${path} is a language model, which has no pictures: try \`${ourCommand()} chat ${path}\` or \`${ourCommand()} completions <run>\``,
+    );
   }
   const options = { seed, fps, deterministic };
   if (typeof video === 'string') return film(path, video, { ...options, episodes: episodes ?? 1 });
@@ -114,7 +117,7 @@ async function live(
   const { returns } = shown;
   const mean = returns.reduce((sum, value) => sum + value, 0) / returns.length;
   const told = returns.length === 0 ? '' : ` with a mean return of ${figure(mean)}`;
-  console.log(`${id}: ${returns.length} episode${returns.length === 1 ? '' : 's'}${told}`);
+  console.log(`${id}: ${counted(returns.length, 'episode')}${told}`);
 }
 
 async function film(
@@ -153,5 +156,7 @@ async function film(
     returns.push(total);
   }
   await env.close();
-  console.log(`${await file.save()}: ${frames} frames of ${id}, returns ${returns.map(figure).join(', ')}`);
+  console.log(
+    `${await file.save()}: ${counted(frames, 'frame')} of ${id}, ${returns.length === 1 ? 'return' : 'returns'} ${returns.map(figure).join(', ')}`,
+  );
 }

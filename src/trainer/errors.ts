@@ -12,6 +12,17 @@ export class CheckpointError extends Error {
   }
 }
 
+/** A checkpoint of a run that was told otherwise. */
+export class OtherRunError extends CheckpointError {
+  /** What differs, as `<name> was <value> and is <value>`. */
+  readonly changes: readonly string[];
+
+  constructor(path: string, changes: readonly string[]) {
+    super(path, `it is of another run: ${changes.join(', ')}. Go on with what it was trained with`);
+    this.changes = changes;
+  }
+}
+
 /** What could be saved of a run that failed. */
 export interface Rescue {
   /** The directory of the last good weights; '' if none could be saved. */

@@ -4,6 +4,7 @@ import type { Env, MakeOptions, VectorEnv } from '../env/index.ts';
 import { checkPositiveInteger, makeEnvironments } from './environments.ts';
 import { mean, standardDeviation } from './episode-log.ts';
 import type { Agent } from './ppo-agent.ts';
+import { turns } from './turns.ts';
 
 /** Options of {@link evaluatePolicy}. */
 export interface EvaluatePolicyOptions {
@@ -19,6 +20,10 @@ export interface EvaluatePolicyOptions {
   readonly envOptions?: MakeOptions | undefined;
   /** Steps after which an episode is cut off, if the environment does not do so earlier. */
   readonly maxTimesteps?: number | undefined;
+  /** Told of each episode that counts, as it ends. */
+  readonly onEpisode?: ((episode: { readonly return: number; readonly length: number }) => void) | undefined;
+  /** Gives it up: its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What an evaluation found. */
@@ -46,13 +51,13 @@ export async function evaluatePolicy(
   env: string | Env | (() => Env),
   options: EvaluatePolicyOptions = {},
 ): Promise<EvaluationResult> {
-  const { episodes = 100, seed, deterministic = true, envOptions, maxTimesteps } = options;
+  const { episodes = 100, deterministic = true, envOptions, maxTimesteps } = options;
   checkPositiveInteger('episodes', episodes);
   const source = typeof env === 'string' ? { envName: env } : { env };
   const { numEnvs = typeof env === 'object' ? 1 : Math.min(20, episodes) } = options;
   const environments = makeEnvironments({ ...source, envOptions, maxTimesteps, numEnvs });
   try {
-    return await play(agent, environments.vectorEnv, episodes, seed, deterministic);
+    return await play(agent, environments.vectorEnv, { ...options, episodes, deterministic });
   } finally {
     await environments.close();
   }
@@ -61,9 +66,7 @@ export async function evaluatePolicy(
 async function play(
   agent: Agent,
   env: VectorEnv,
-  episodes: number,
-  seed: number | undefined,
-  deterministic: boolean,
+  { episodes, deterministic, seed, onEpisode, signal }: EvaluatePolicyOptions & { readonly episodes: number },
 ): Promise<EvaluationResult> {
   const { numEnvs } = env;
   const resetsInOwnStep = env.metadata.autoresetMode === 'next-step';
@@ -76,7 +79,9 @@ async function play(
   const lengths: number[] = [];
 
   let [observations] = await env.reset({ seed });
+  const turn = turns(signal);
   while (returns.length < episodes) {
+    if (signal !== undefined) await turn();
     const actions = agent.selectActions(observations, numEnvs, { deterministic });
     const answer = env.step(actions);
     const [next, rewards, terminated, truncated] = answer instanceof Promise ? await answer : answer;
@@ -93,6 +98,7 @@ async function play(
         left[i]!--;
         returns.push(currentReturn[i]!);
         lengths.push(currentLength[i]!);
+        onEpisode?.({ return: currentReturn[i]!, length: currentLength[i]! });
       }
       currentReturn[i] = 0;
       currentLength[i] = 0;

@@ -20,7 +20,7 @@ import {
 } from '../nn/index.ts';
 import type { LearnerState } from '../rl/index.ts';
 import { checkFiles, checksumsOf, checksumsSchema } from './checksums.ts';
-import { CheckpointError } from './errors.ts';
+import { CheckpointError, OtherRunError } from './errors.ts';
 import { packageVersion } from '../tracking/version.ts';
 
 const TENSORS = 'training.safetensors';
@@ -132,7 +132,7 @@ export function checkPlan(path: string, before: Plan, now: Plan): void {
   const changed = Object.keys({ ...now, ...before }).filter((key) => now[key] !== before[key]);
   if (changed.length === 0) return;
   const changes = changed.map((key) => `${key} was ${String(before[key])} and is ${String(now[key])}`);
-  throw new CheckpointError(path, `it is of another run: ${changes.join(', ')}. Go on with what it was trained with`);
+  throw new OtherRunError(path, changes);
 }
 
 /**

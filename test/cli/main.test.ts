@@ -10,6 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadPPOAgent } from '../../src/trainer/index.ts';
+import { evaluate } from '../../src/cli/evaluate.ts';
+import { parseOverrides } from '../../src/cli/overrides.ts';
+import { recipeForEnv } from '../../src/cli/recipe.ts';
+import { train } from '../../src/cli/train.ts';
 import { eventsOf, gymformer as run, resultOf, start } from './command.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -31,7 +35,7 @@ describe('train', () => {
     const { code, stdout, stderr } = await gymformer('train', recipe, '--numEnvs', '2', '--runDirectory', directory);
     expect(stderr).toBe('');
     expect(code).toBe(0);
-    expect(stdout).toContain('Training on CartPole-v1 for 300 steps, seed 5.');
+    expect(stdout).toContain('Training on CartPole-v1 for 300 steps, in whole updates of up to 128, seed 5.');
     expect(stdout).toMatch(/Trained for \d+ steps, \d+ episodes, 3 updates in [\d.]+ s/);
     expect(stdout).toMatch(/Evaluation: mean return [\d.]+ ± [\d.]+ over 7 new episodes/);
     expect(readdirSync(directory).sort()).toEqual([
@@ -243,8 +247,9 @@ describe('evaluate', () => {
     // A run that was moved is found where it is.
     renameSync(join(root, 'lake'), join(root, 'moved'));
     const { stdout } = await gymformer('evaluate', join(root, 'moved'), '--episodes', '5', '--seed', '1', '--json');
-    const result = JSON.parse(stdout) as { readonly returns: number[] };
-    expect(result).toMatchObject({ env: 'FrozenLake-v1', episodes: 5 });
+    const result = resultOf(stdout) as { readonly returns: number[] };
+    expect(result).toMatchObject({ stoppedBy: 'end', env: 'FrozenLake-v1', episodes: 5 });
+    expect(eventsOf(stdout)[0]).toMatchObject({ event: 'start', kind: 'agent', env: 'FrozenLake-v1', episodes: 5 });
     expect(result.returns).toHaveLength(5);
   });
 
@@ -322,6 +327,37 @@ describe('mistakes', () => {
     const { stderr } = await start(['train', 'none.yaml'], undefined, { DEBUG: '1' }).finished;
     expect(stderr).toMatch(/^CliError: Cannot read/);
     expect(stderr).toMatch(/^\s+at /m);
+  });
+
+  test('a run that is finished says so, and how to train it longer; one that goes on keeps its seed', async () => {
+    const directory = join(root, 'quiet');
+    const { code, stdout } = await gymformer('train', '--resume', directory);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /This run is finished: [\d,]+ steps, \d+ episodes?, \d+ updates?; nothing to do\.\nTrain it longer: .* --totalSteps \d+\n/,
+    );
+    expect(stdout).not.toContain('Evaluation:');
+    await expect(train(undefined, ['--seed', '99'], { resume: directory })).rejects.toThrow(
+      /^--seed 99: the run .*quiet began with seed \d+, and keeps it: leave --seed out/,
+    );
+    const other = train('Acrobot-v1', [], { resume: directory, quiet: true });
+    await expect(other).rejects.toThrow(
+      /env was CartPole-v1 and is Acrobot-v1.*: leave the recipe and such options out/,
+    );
+  });
+
+  test.each([
+    ['nothing', /there is no such folder/],
+    ['.', /an agent's checkpoint has a trainer\.json, .*; this folder has /],
+    ['tiny.yaml', /it is a file/],
+  ])('what cannot be evaluated: %s', async (name, message) => {
+    await expect(evaluate(join(root, name), {})).rejects.toThrow(message);
+  });
+
+  test('a key without its value', () => {
+    expect(() => recipeForEnv('CartPole-v1', parseOverrides(['--totalSteps', '--seed', '1']))).toThrow(
+      'command line: --totalSteps has no value; it must be a whole number of 1 or more',
+    );
   });
 
   test('a directory that holds a run is not written over', async () => {

@@ -53,16 +53,18 @@ describe('recipes', () => {
     ['kind: reward\nmodel: m\ndataset: d\nbeta: 1\n', "'beta' is not a key of a recipe"],
     [
       'kind: dpo\nmodel: m\ndataset: d\n',
-      'is a recipe for improving a language model by preferences: run `gymformer dpo',
+      'is a recipe for improving a language model by preferences: run `npm run gymformer -- dpo',
     ],
-    ['env: CartPole-v1\n', 'my.yaml is a recipe for an agent: run `gymformer train my.yaml`'],
+    ['env: CartPole-v1\n', 'my.yaml is a recipe for an agent: run `npm run gymformer -- train my.yaml`'],
   ])('name a mistake: %s', (text, message) => {
     expect(() => parseRecipeOf(rewardRecipeSchema, text, 'my.yaml')).toThrow(CliError);
     expect(() => parseRecipeOf(rewardRecipeSchema, text, 'my.yaml')).toThrow(message);
   });
 
   test('for another command say which', () => {
-    expect(() => parseRecipe('kind: reward\nmodel: m\n', 'my.yaml')).toThrow('run `gymformer reward my.yaml`');
+    expect(() => parseRecipe('kind: reward\nmodel: m\n', 'my.yaml')).toThrow(
+      'run `npm run gymformer -- reward my.yaml`',
+    );
   });
 });
 

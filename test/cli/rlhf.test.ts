@@ -53,7 +53,7 @@ test.each([
     TINY.replace('klCoef', 'klCoeff'),
     "'envOptions.klCoeff' is not a key of a recipe. Did you mean 'envOptions.klCoef'?",
   ],
-  [TINY.replace('kind: rlhf', 'kind: sft'), 'run `gymformer sft my.yaml`'],
+  [TINY.replace('kind: rlhf', 'kind: sft'), 'run `npm run gymformer -- sft my.yaml`'],
 ])('a mistake is named (%#)', (text, message) => {
   const read = (): unknown => parseRecipeOf(rlhfRecipeSchema, text, 'my.yaml');
   expect(read).toThrow(CliError);

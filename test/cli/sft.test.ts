@@ -85,8 +85,10 @@ packing: true
   });
 
   test('one for another command says which', () => {
-    expect(complaint('env: CartPole-v1\n')).toBe('my.yaml is a recipe for an agent: run `gymformer train my.yaml`');
-    expect(() => parseRecipe('kind: sft\nmodel: m\n', 'my.yaml')).toThrow('run `gymformer sft my.yaml`');
+    expect(complaint('env: CartPole-v1\n')).toBe(
+      'my.yaml is a recipe for an agent: run `npm run gymformer -- train my.yaml`',
+    );
+    expect(() => parseRecipe('kind: sft\nmodel: m\n', 'my.yaml')).toThrow('run `npm run gymformer -- sft my.yaml`');
     expect(complaint('model: m\ndataset: d\n')).toBe("my.yaml: kind is missing; it must be 'sft'");
   });
 });
