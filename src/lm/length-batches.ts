@@ -66,7 +66,7 @@ export class RowModel {
       const [idsMemory, lengthsMemory] = program.arguments as readonly [TensorData, TensorData];
       idsMemory.set(ids);
       lengthsMemory.set(lengths);
-      await program.runAsync();
+      await program.runAsync(signal);
       const found = program.results as unknown as Float32Array;
       const width = found.length / size;
       for (const [i, row] of batch.entries()) results[row] = found.slice(i * width, (i + 1) * width);

@@ -90,7 +90,7 @@ export class SequenceLogProbs {
         ids.set(tokens.subarray(0, -1), row * time);
         next.set(tokens.subarray(1), row * time);
       });
-      await program.runAsync();
+      await program.runAsync(signal);
       const said = program.results as unknown as Float32Array;
       chosen.forEach((index, row) => {
         const { positions } = sequences[index]!;

@@ -110,7 +110,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
       readonly progress?: number;
       /** Of the rows, by the reference policy; needed if `klCoef` is not 0. */
       readonly referenceLogProbs?: Float32Array | undefined;
-      /** Gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update. */
+      /** Gives the update up, in the middle: its reason is thrown, and the weights are those of half an update. */
       readonly signal?: AbortSignal | undefined;
     } = {},
   ): Promise<CriticFreeMetrics> {
@@ -132,7 +132,7 @@ export abstract class CriticFree<R extends EpisodeSteps> {
       for (let first = 0; first < units.length; first += size.taken) {
         const chosen = units.subarray(first, first + size.taken);
         const layout = policy.layout(rollout, chosen, size.filled);
-        await this.#optimizer.step(layout, targets, options, totals);
+        await this.#optimizer.step(layout, targets, options, totals, signal);
         if (turnIsDue()) await giveTurn();
         signal?.throwIfAborted();
       }

@@ -80,5 +80,5 @@ export interface Policy<R extends Steps = Steps> extends Module {
   /** Builds the graph of what this policy says of inputs that `layout` has laid out. */
   evaluateLayout(inputs: readonly Tensor[]): Evaluation;
   /** The critic's values of a whole rollout. @throws Error if there is no critic. */
-  stateValues(rollout: R): StateValues | Promise<StateValues>;
+  stateValues(rollout: R, signal?: AbortSignal): StateValues | Promise<StateValues>;
 }

@@ -170,12 +170,12 @@ export class PPO<R extends Steps = Rollout> {
     }: {
       /** How much of the run is over, 0 to 1, for schedules. Default 0. */
       readonly progress?: number;
-      /** Gives the update up between two minibatches: its reason is thrown, and the weights are those of half an update. */
+      /** Gives the update up, in the middle: its reason is thrown, and the weights are those of half an update. */
       readonly signal?: AbortSignal | undefined;
     } = {},
   ): Promise<PPOMetrics> {
     const { config, policy } = this;
-    const { values, nextValues } = await policy.stateValues(rollout);
+    const { values, nextValues } = await policy.stateValues(rollout, signal);
     const valid = config.onNonFinite === 'skip' ? finiteRows(rollout, { values, nextValues }) : rollout.valid;
     const steps = { ...rollout, valid };
     const ended = endings(steps);
@@ -197,7 +197,7 @@ export class PPO<R extends Steps = Rollout> {
       this.#generator.shuffle(units);
       for (let first = 0; first < units.length; first += size.taken) {
         const layout = policy.layout(rollout, units.subarray(first, first + size.taken), size.filled);
-        await this.#optimizer.step(layout, targets, options, totals);
+        await this.#optimizer.step(layout, targets, options, totals, signal);
         if (turnIsDue()) await giveTurn();
         signal?.throwIfAborted();
       }

@@ -193,14 +193,20 @@ export class SurrogateOptimizer<R extends Steps> {
   }
 
   /** One gradient step. @throws NonFiniteError before a bad number reaches the weights, unless the step is to be skipped */
-  async step(layout: Layout, targets: RowTargets, options: MinibatchOptions, totals: UpdateTotals): Promise<void> {
+  async step(
+    layout: Layout,
+    targets: RowTargets,
+    options: MinibatchOptions,
+    totals: UpdateTotals,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const programs = this.#programsFor(layout);
     const memory = programs[0]!.arguments;
     layout.fill(memory.slice(0, layout.types.length));
     const columns = columnsOf(memory, layout.types.length);
     fillColumns(columns, layout.rows, targets, options);
     if (this.#policy.threads === 1) for (const program of programs) program.run();
-    else await allDone(programs.map((program) => program.runAsync()));
+    else await allDone(programs.map((program) => program.runAsync(signal)));
     const told = Object.assign({}, ...programs.map(({ results }) => results)) as StepMemory;
     const { valueClip, maxGradNorm } = this.#settings;
     try {

@@ -168,7 +168,7 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
    * got its reward as it stands, the room for it is a limit that the policy lives under, and no row would ever teach the critic what
    * lies beyond. (As in TRL; where observations are of fixed size, a truncated episode goes on in its last value.)
    */
-  async stateValues(rollout: TokenRollout): Promise<StateValues> {
+  async stateValues(rollout: TokenRollout, signal?: AbortSignal): Promise<StateValues> {
     const values = new Float32Array(rollout.rows);
     const nextValues = new Float32Array(rollout.rows);
     // Sequences of like lengths together, a few at a time.
@@ -178,22 +178,27 @@ export class TokenPolicy extends Module implements EpisodicPolicy<TokenRollout>,
     const batches = Array.from({ length: Math.ceil(order.length / size) }, (_, i) =>
       order.slice(i * size, (i + 1) * size),
     );
-    await inLanes(batches, lanes, async (chosen) => {
-      const time = this.#bucket(chosen.at(-1)!.tokens.length - 1);
-      const program = this.#values.program({ shape: [size, time], dtype: 'int32' }).bind();
-      this.#fill(chosen, time, program.arguments[0]!);
-      await program.runAsync();
-      const said = program.results as Float32Array;
-      chosen.forEach(({ positions, firstRow }, b) => {
-        positions.forEach((position, k) => {
-          const value = said[b * time + position - 1]!;
-          values[firstRow + k] = value;
-          // What the decision before this one led to, inserted tokens and all.
-          if (k > 0) nextValues[firstRow + k - 1] = value;
+    await inLanes(
+      batches,
+      lanes,
+      async (chosen) => {
+        const time = this.#bucket(chosen.at(-1)!.tokens.length - 1);
+        const program = this.#values.program({ shape: [size, time], dtype: 'int32' }).bind();
+        this.#fill(chosen, time, program.arguments[0]!);
+        await program.runAsync(signal);
+        const said = program.results as Float32Array;
+        chosen.forEach(({ positions, firstRow }, b) => {
+          positions.forEach((position, k) => {
+            const value = said[b * time + position - 1]!;
+            values[firstRow + k] = value;
+            // What the decision before this one led to, inserted tokens and all.
+            if (k > 0) nextValues[firstRow + k - 1] = value;
+          });
         });
-      });
-      program.release();
-    });
+        program.release();
+      },
+      signal,
+    );
     return { values, nextValues };
   }
 

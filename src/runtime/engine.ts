@@ -38,8 +38,12 @@ export interface BoundModel {
   run(): void;
   /** Runs on a second thread while `other` runs on this one, and returns when both are done: for work of less than a millisecond. */
   runBeside(other: BoundModel): void;
-  /** Runs on another thread; the event loop goes on. One run at a time for each binding. */
-  runAsync(): Promise<void>;
+  /**
+   * Runs on another thread; the event loop goes on. One run at a time for each binding.
+   *
+   * @param signal ends the run between two operations: its reason is thrown, and outputs are half written
+   */
+  runAsync(signal?: AbortSignal): Promise<void>;
   /** Frees the binding. */
   release(): void;
 }

@@ -25,6 +25,8 @@ const FUNCTIONS = {
   CreateSessionFromArray: [8, 'void*', ['void*', 'void*', 'size_t', 'void*', 'void*']],
   Run: [9, 'void*', ['void*', 'void*', 'void*', 'void*', 'size_t', 'void*', 'size_t', 'void*']],
   CreateSessionOptions: [10, 'void*', ['void*']],
+  CreateRunOptions: [39, 'void*', ['void*']],
+  RunOptionsSetTerminate: [46, 'void*', ['void*']],
   DisableMemPattern: [17, 'void*', ['void*']],
   SetSessionLogSeverityLevel: [22, 'void*', ['void*', 'int']],
   SetSessionGraphOptimizationLevel: [23, 'void*', ['void*', 'int']],
@@ -37,6 +39,7 @@ const FUNCTIONS = {
   ReleaseStatus: [93, 'void', ['void*']],
   ReleaseSession: [95, 'void', ['void*']],
   ReleaseValue: [96, 'void', ['void*']],
+  ReleaseRunOptions: [97, 'void', ['void*']],
   ReleaseSessionOptions: [100, 'void', ['void*']],
 } as const;
 
@@ -141,6 +144,7 @@ export class OnnxRuntime implements Engine {
     if (loaded.released) throw new Error('this program has been disposed and cannot be bound');
     const api = this.#api;
     const check = (status: Address | string | null): void => this.#check(status);
+    const runOptions = (): Address => this.#out((out) => api.CreateRunOptions(out));
     const second = (): SecondThread => (this.#second ??= new SecondThread(this.#path, this.#run));
     const values: Address[] = [];
     const memory = [...inputs, ...outputs];
@@ -150,8 +154,6 @@ export class OnnxRuntime implements Engine {
     const inputValues = pointerArray(values.slice(0, inputs.length));
     const outputValues = pointerArray(values.slice(inputs.length));
     const args = [
-      loaded.session,
-      null,
       inputNames.pointers,
       inputValues,
       inputs.length,
@@ -178,7 +180,7 @@ export class OnnxRuntime implements Engine {
     return {
       run() {
         begin();
-        check(api.Run(...args));
+        check(api.Run(loaded.session, null, ...args));
       },
       runBeside(other) {
         begin();
@@ -187,23 +189,28 @@ export class OnnxRuntime implements Engine {
         try {
           other.run();
         } finally {
-          check(thread.takeBack() ? api.Run(...args) : thread.wait());
+          check(thread.takeBack() ? api.Run(loaded.session, null, ...args) : thread.wait());
         }
       },
-      runAsync() {
+      runAsync(signal) {
         begin();
         running = true;
         loaded.running++;
+        const options = signal === undefined ? null : runOptions();
+        const terminate = (): void => check(api.RunOptionsSetTerminate(options));
+        signal?.addEventListener('abort', terminate);
         return new Promise((resolve, reject) => {
-          api.Run.async(...args, (error, status) => {
+          api.Run.async(loaded.session, options, ...args, (error, status) => {
             running = false;
             loaded.running--;
+            signal?.removeEventListener('abort', terminate);
+            if (options !== null) api.ReleaseRunOptions(options);
             try {
               if (error) throw error;
               check(status);
               resolve();
             } catch (failure) {
-              reject(failure as Error);
+              reject(signal?.aborted === true ? (signal.reason as Error) : (failure as Error));
             }
           });
         });

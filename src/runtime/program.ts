@@ -60,8 +60,12 @@ export interface BoundProgram<T> {
   run(): void;
   /** Runs on a second thread while `other` runs on this one, and returns when both are done: for work of less than a millisecond. */
   runBeside(other: BoundProgram<T>): void;
-  /** Runs on another thread. Wait for the promise before touching the memory or running again. */
-  runAsync(): Promise<void>;
+  /**
+   * Runs on another thread. Wait for the promise before touching the memory or running again.
+   *
+   * @param signal ends the run between two operations: its reason is thrown, and what the program writes is half written
+   */
+  runAsync(signal?: AbortSignal): Promise<void>;
   release(): void;
 }
 
@@ -198,8 +202,8 @@ class Bound<T extends Tree> implements BoundProgram<T> {
     for (const [from, to] of [...this.#staged, ...beside.#staged]) to.data.set(from);
   }
 
-  async runAsync(): Promise<void> {
-    await this.#prepare().runAsync();
+  async runAsync(signal?: AbortSignal): Promise<void> {
+    await this.#prepare().runAsync(signal);
     for (const [from, to] of this.#staged) to.data.set(from);
   }
 

@@ -76,13 +76,13 @@ export class DpoLoss {
   }
 
   /** Writes the gradients of the pairs' summed losses, times `scale`, into the parameters. */
-  learn(rows: readonly CompletionPair[], scale: number): Promise<DpoBatch> {
-    return this.#run('learning', rows, scale);
+  learn(rows: readonly CompletionPair[], scale: number, signal?: AbortSignal): Promise<DpoBatch> {
+    return this.#run('learning', rows, scale, signal);
   }
 
   /** The same without gradients. */
-  score(rows: readonly CompletionPair[], scale: number): Promise<DpoBatch> {
-    return this.#run('scoring', rows, scale);
+  score(rows: readonly CompletionPair[], scale: number, signal?: AbortSignal): Promise<DpoBatch> {
+    return this.#run('scoring', rows, scale, signal);
   }
 
   /** Frees the programs. */
@@ -92,12 +92,17 @@ export class DpoLoss {
     for (const program of Object.values(this.#programs)) program.dispose();
   }
 
-  async #run(kind: Kind, rows: readonly CompletionPair[], scale: number): Promise<DpoBatch> {
+  async #run(
+    kind: Kind,
+    rows: readonly CompletionPair[],
+    scale: number,
+    signal: AbortSignal | undefined,
+  ): Promise<DpoBatch> {
     const time = lengthFor(rows, this.#options.lengths);
     const bound = this.#programFor(kind, time);
     this.#fill(bound.arguments, rows, time, scale);
     // On another thread, so that the event loop lives.
-    await bound.runAsync();
+    await bound.runAsync(signal);
     const found = bound.results.found as Float32Array;
     const completions = found.length / 5;
     const of = (i: number): CompletionFound => {

@@ -84,13 +84,13 @@ export class DpoTask implements ExampleTask<CompletionPair> {
     rows: readonly CompletionPair[],
     signal?: AbortSignal,
   ): Promise<{ metrics: ExampleMetrics; tokens: number }> {
-    const metrics = await this.#over(rows, (batch) => this.#loss.learn(batch, 1 / rows.length), signal);
+    const metrics = await this.#over(rows, (batch) => this.#loss.learn(batch, 1 / rows.length, signal), signal);
     const tokens = rows.reduce((sum, { chosen, rejected }) => sum + chosen.ids.length + rejected.ids.length, 0);
     return { metrics, tokens };
   }
 
   evaluate(rows: readonly CompletionPair[], signal?: AbortSignal): Promise<ExampleMetrics> {
-    return this.#over(rows, (batch) => this.#loss.score(batch, 1 / rows.length), signal);
+    return this.#over(rows, (batch) => this.#loss.score(batch, 1 / rows.length, signal), signal);
   }
 
   saveModel(folder: string): Promise<void> {

@@ -84,13 +84,13 @@ export class RewardLoss {
   }
 
   /** Writes the gradients of the rows' summed losses, times `scale`, into the parameters. */
-  learn(rows: readonly Comparison[], scale: number): Promise<RewardBatch> {
-    return this.#run('learning', rows, scale);
+  learn(rows: readonly Comparison[], scale: number, signal?: AbortSignal): Promise<RewardBatch> {
+    return this.#run('learning', rows, scale, signal);
   }
 
   /** The same without gradients. */
-  score(rows: readonly Comparison[], scale: number): Promise<RewardBatch> {
-    return this.#run('scoring', rows, scale);
+  score(rows: readonly Comparison[], scale: number, signal?: AbortSignal): Promise<RewardBatch> {
+    return this.#run('scoring', rows, scale, signal);
   }
 
   /** Frees the programs. */
@@ -100,13 +100,18 @@ export class RewardLoss {
     for (const program of Object.values(this.#programs)) program.dispose();
   }
 
-  async #run(kind: Kind, rows: readonly Comparison[], scale: number): Promise<RewardBatch> {
+  async #run(
+    kind: Kind,
+    rows: readonly Comparison[],
+    scale: number,
+    signal: AbortSignal | undefined,
+  ): Promise<RewardBatch> {
     const { lengths, numCandidates, bias } = this.#options;
     const time = this.#features === undefined ? lengthFor(rows, lengths) : 0;
     const bound = this.#programFor(kind, time);
     this.#fill(bound.arguments, rows, time, scale);
     // On another thread, so that the event loop lives.
-    await bound.runAsync();
+    await bound.runAsync(signal);
     const scores = bound.results.scores as Float32Array;
     const rewards = rows.map(({ candidates }, row) =>
       scores.slice(row * numCandidates, row * numCandidates + candidates.length).map((score) => score + bias()),

@@ -110,7 +110,7 @@ export class RewardTask implements ExampleTask<Comparison> {
     let tokens = 0;
     for (const batch of microbatches(rows, this.#settings.batchSize)) {
       signal?.throwIfAborted();
-      const found = await this.#loss.learn(batch, 1 / rows.length);
+      const found = await this.#loss.learn(batch, 1 / rows.length, signal);
       loss += found.loss;
       metrics.add(batch, found.rewards);
       for (const { candidates } of batch) for (const ids of candidates) tokens += ids.length;
@@ -124,7 +124,7 @@ export class RewardTask implements ExampleTask<Comparison> {
     let loss = 0;
     for (const batch of microbatches(rows, this.#settings.batchSize)) {
       signal?.throwIfAborted();
-      const found = await this.#loss.score(batch, 1 / rows.length);
+      const found = await this.#loss.score(batch, 1 / rows.length, signal);
       loss += found.loss;
       metrics.add(batch, found.rewards);
       for (const [i, { best }] of batch.entries()) judged.push({ rewards: [...found.rewards[i]!], best });

@@ -47,13 +47,13 @@ export class SftLoss {
    *
    * @returns that sum times `scale`
    */
-  learn(rows: readonly SftRow[], scale: number): Promise<number> {
-    return this.#run('learning', rows, scale);
+  learn(rows: readonly SftRow[], scale: number, signal?: AbortSignal): Promise<number> {
+    return this.#run('learning', rows, scale, signal);
   }
 
   /** The sum of the rows' token losses. */
-  score(rows: readonly SftRow[]): Promise<number> {
-    return this.#run('scoring', rows, 1);
+  score(rows: readonly SftRow[], signal?: AbortSignal): Promise<number> {
+    return this.#run('scoring', rows, 1, signal);
   }
 
   /** Frees the programs. */
@@ -63,12 +63,17 @@ export class SftLoss {
     this.#scoring.dispose();
   }
 
-  async #run(kind: 'learning' | 'scoring', rows: readonly SftRow[], scale: number): Promise<number> {
+  async #run(
+    kind: 'learning' | 'scoring',
+    rows: readonly SftRow[],
+    scale: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
     const time = lengthFor(rows, this.#options.lengths);
     const bound = this.#programFor(kind, time);
     this.#fill(bound.arguments, rows, time, scale);
     // On another thread, so that the event loop lives.
-    await bound.runAsync();
+    await bound.runAsync(signal);
     return (bound.results.loss as Float32Array)[0]!;
   }
 

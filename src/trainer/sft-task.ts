@@ -54,7 +54,7 @@ export class SftTask implements ExampleTask<SftRow> {
     let loss = 0;
     for (const batch of microbatches(rows, this.#batchSize)) {
       signal?.throwIfAborted();
-      loss += await this.#loss.learn(batch, scale);
+      loss += await this.#loss.learn(batch, scale, signal);
     }
     return { metrics: { loss }, tokens: sum(rows, ({ length }) => length) };
   }
@@ -63,7 +63,7 @@ export class SftTask implements ExampleTask<SftRow> {
     let total = 0;
     for (const batch of microbatches(rows, this.#batchSize)) {
       signal?.throwIfAborted();
-      total += await this.#loss.score(batch);
+      total += await this.#loss.score(batch, signal);
     }
     return { loss: total / sum(rows, ({ learned }) => learned) };
   }

@@ -365,6 +365,22 @@ describe('the end', () => {
     bound.release();
   });
 
+  test('a signal ends a run between two operations, and the next one is whole', async () => {
+    const x = full([256, 256], 0.01).add(uniform([256, 256], npRandom(1)[0]));
+    let product = x;
+    for (let i = 0; i < 200; i++) product = product.matmul(x).tanh();
+    const program = load(product.sum());
+    const bound = program.bind();
+    const controller = new AbortController();
+    const run = bound.runAsync(controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(run).rejects.toThrow('enough');
+    await bound.runAsync(new AbortController().signal);
+    expect((bound.results as Float32Array)[0]).toBeGreaterThan(1);
+    bound.release();
+    program.dispose();
+  });
+
   test('not before an asynchronous run is over', async () => {
     const size = 500;
     const x = full([size, size], 0.001);
