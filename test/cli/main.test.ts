@@ -238,7 +238,7 @@ describe('evaluate', () => {
     );
     const { code, stdout } = await gymformer('evaluate', directory, '--render', 'ansi', '--seed', '2');
     expect(code).toBe(0);
-    const steps = Number(/over 1 episodes of ([\d.]+) steps/.exec(stdout)![1]);
+    const steps = Number(/over 1 episode of ([\d.]+) steps/.exec(stdout)![1]);
     // A picture for the start and one a step, each with four rows.
     expect(stdout.match(/^\S*F\S*H\S*F\S*H\S*$/gm)!.length).toBe(steps + 1);
   });
@@ -254,7 +254,7 @@ describe('evaluate', () => {
   });
 
   test.each([
-    [['evaluate', 'nowhere'], 1, /^error: nowhere: there is no checkpoint here\n$/],
+    [['evaluate', 'nowhere'], 1, /^error: There is nothing to evaluate in nowhere: there is no such folder\n$/],
     [
       ['evaluate', 'nowhere', '--episodes', '0'],
       2,
