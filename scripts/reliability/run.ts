@@ -2,7 +2,7 @@
 // into its rows of docs/reliability.md. Without a part: all of them, which takes hours. `table` writes the rows anew, of what was found here.
 //
 //   npm run reliability kills -- --count 200     resumes -- --count 3       disks -- --count 1
-//   npm run reliability files -- --count 20000   soak -- --minutes 20       checkpoints    threads    table
+//   npm run reliability files -- --count 20000   soak -- --minutes 20       checkpoints    threads    signals    table
 //
 // `--only` names runs, by a part of their names, to try `kills` and `resumes` with: the table is left alone then. `--under` is a command that
 // runs another one when the machine does nothing else: `checkpoints` measures time.
@@ -14,6 +14,7 @@ import { files } from './files.ts';
 import { kills } from './kills.ts';
 import { keep } from './results.ts';
 import { resumes } from './resumes.ts';
+import { signals } from './signals.ts';
 import { soak } from './soak.ts';
 import { writeRows } from './table.ts';
 import { threads } from './threads.ts';
@@ -43,6 +44,7 @@ const PARTS = {
   files: () => files(count(20_000), seed),
   checkpoints: () => saving(under),
   threads,
+  signals: () => signals(count(3)),
   soak: () => soak(Number(values.minutes)),
 } as const;
 

@@ -9,6 +9,7 @@ import type { Read } from './files.ts';
 import type { Killed } from './kills.ts';
 import { kept, type Result } from './results.ts';
 import type { Resumed } from './resumes.ts';
+import type { Interrupted } from './signals.ts';
 import type { Soaked } from './soak.ts';
 import type { Repeated } from './threads.ts';
 
@@ -104,6 +105,22 @@ const threadRows: Rows<readonly Repeated[]> = (found) => {
   ];
 };
 
+const signalRows: Rows<readonly Interrupted[]> = (found) => [
+  [
+    'Ctrl-C in the middle of something long: saved / tried; seconds from it to the end, the longest',
+    `${share(
+      sum(found, ({ saved }) => saved),
+      sum(found, ({ tried }) => tried),
+    )}; ${Math.max(...found.map(({ worst }) => worst)).toFixed(1)} s`,
+  ],
+  ...found.map(
+    ({ work, tried, saved, takes, worst }): Row => [
+      `⋅ ${work}${work.includes('reading') ? '' : `, an update or step of ${takes.toFixed(0)} s`}`,
+      `${share(saved, tried)}; ${worst.toFixed(1)} s`,
+    ],
+  ),
+];
+
 function signed(value: number): string {
   return `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(1)}`;
 }
@@ -117,6 +134,7 @@ const PARTS: Readonly<Record<string, (part: string) => readonly string[] | null>
   soak: lines(soakRows),
   checkpoints: lines(savingRows),
   threads: lines(threadRows),
+  signals: lines(signalRows),
 };
 
 /** Writes the rows of a part, in place of those that it has, from what it found last here. */
