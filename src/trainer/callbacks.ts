@@ -26,7 +26,7 @@ export interface TrainProgress {
   readonly seconds: number;
   /** Since the run began. */
   readonly stepsPerSecond: number;
-  /** Over the latest 100 episodes; null before the first has ended. */
+  /** Over those of the latest 100 episodes whose returns are finite; null if there is none. */
   readonly meanReturn: number | null;
   /** Over the latest 100 episodes; null before the first has ended. */
   readonly meanLength: number | null;

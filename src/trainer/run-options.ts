@@ -69,7 +69,7 @@ export interface RunResult {
   readonly metrics: readonly MetricsRow[];
   /** How many have ended, before the run went on too. */
   readonly episodes: number;
-  /** Of the latest 100 episodes; null before the first. */
+  /** Of those of the latest 100 episodes whose returns are finite; null if there is none. */
   readonly meanReturn: number | null;
   /** Steps of all environments together. */
   readonly steps: number;

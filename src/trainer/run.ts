@@ -318,8 +318,9 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   #checkLimits(): void {
     const { stopAtMeanReturn } = this.#options;
     if (this.#fraction() >= 1) this.#stop ??= { by: this.limit.unit === 'steps' ? 'totalSteps' : 'maxEpisodes' };
-    if (stopAtMeanReturn === undefined || this.log.count < WINDOW) return;
-    if (this.log.meanReturn! >= stopAtMeanReturn) this.#stop ??= { by: 'stopAtMeanReturn' };
+    const { count, meanReturn } = this.log;
+    if (stopAtMeanReturn === undefined || count < WINDOW || meanReturn === null) return;
+    if (meanReturn >= stopAtMeanReturn) this.#stop ??= { by: 'stopAtMeanReturn' };
   }
 
   async #save(): Promise<void> {

@@ -244,6 +244,26 @@ describe('callbacks', () => {
     expect(result.episodeReturns.length).toBeLessThan(130);
   });
 
+  test('stopAtMeanReturn is not reached where no return is a number', async () => {
+    class Unrewarded extends Wrapper<Env<Float32Array, number>> {
+      #steps = 0;
+      override step(action: number): StepResult<Float32Array> {
+        const [observation, , ...rest] = this.env.step(action) as StepResult<Float32Array>;
+        return [observation, ++this.#steps % 2 === 0 ? Number.NaN : 1, ...rest];
+      }
+    }
+    const { stoppedBy, episodes, meanReturn } = await tinyRun(fresh(), {
+      env: () => new Unrewarded(make('CartPole-v1') as Env<Float32Array, number>),
+      maxTimesteps: 2,
+      totalSteps: 500,
+      stopAtMeanReturn: -1,
+      ppoConfig: { rolloutSteps: 64, minibatchSize: 32, updateEpochs: 1, onNonFinite: 'skip' },
+    });
+    expect(stoppedBy).toBe('totalSteps');
+    expect(episodes).toBeGreaterThan(200);
+    expect(meanReturn).toBeNull();
+  });
+
   test('logInterval gives a line every so many episodes', async () => {
     const lines: string[] = [];
     const log = (line: string) => void lines.push(line);
