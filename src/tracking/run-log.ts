@@ -2,7 +2,7 @@
 
 import { basename, dirname, join, resolve } from 'node:path';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import type { RunDirectory } from './run-directory.ts';
+import type { RowPositions, RunDirectory } from './run-directory.ts';
 import type { RunRows } from './rows.ts';
 import type { TrackedRun, Tracker } from './tracker.ts';
 import { TrackerFeed } from './tracker-feed.ts';
@@ -46,6 +46,12 @@ export class RunLog {
   append<Name extends keyof RunRows>(name: Name, row: RunRows[Name]): void {
     this.directory?.append(name, row);
     if (this.#feed !== null) tellRow(this.#feed, name, row);
+  }
+
+  /** Takes back what was added behind these positions: it is written again by a run that goes on. */
+  cutRows(rows: RowPositions): void {
+    this.directory?.cutRows(rows);
+    this.#feed?.forgetUpdate();
   }
 
   /** Writes summary.json. */

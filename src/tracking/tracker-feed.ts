@@ -119,6 +119,12 @@ export class TrackerFeed {
     }
   }
 
+  /** The update under way is given up: its texts and returns are not told. */
+  forgetUpdate(): void {
+    this.#texts = [];
+    this.#returns = [];
+  }
+
   async finish(summary: Readonly<Record<string, unknown>> | null): Promise<void> {
     this.#endUpdate(this.#lastStep);
     await Promise.all(this.#listeners.map((listener) => listener.finish(summary)));
@@ -127,8 +133,7 @@ export class TrackerFeed {
   /** What an update learned from is told together. */
   #endUpdate(step: number): void {
     const [texts, returns] = [this.#texts, this.#returns];
-    this.#texts = [];
-    this.#returns = [];
+    this.forgetUpdate();
     if (texts.length > 0) this.#tell((tracker) => tracker.completions?.(texts, step));
     const kinds = [
       ['episodes/return', returns],

@@ -250,7 +250,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     this.steps = this.#standing.steps;
     this.#resultRows!.dropEpisodes(this.log.count - this.#standing.episodes);
     this.log.counts = this.#standing;
-    this.written.directory?.cutRows(this.#rows);
+    this.written.cutRows(this.#rows);
     this.#stop ??= { by: 'signal' };
     return undefined;
   }

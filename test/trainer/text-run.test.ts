@@ -134,6 +134,22 @@ describe('trainAgent with a language model', () => {
     });
     expect(result).toMatchObject({ stoppedBy: 'callback', stopReason: 'enough', updates: 2 });
   });
+
+  test('trackers are not told of texts of an update that a signal gives up: the run that goes on tells of them', async () => {
+    const told: number[] = [];
+    const run = (more: Partial<TrainTextOptions>) =>
+      tinyText(join(folder, 'checkpoints'), {
+        maxEpisodes: 24,
+        trackers: [{ log: () => undefined, completions: (rows) => void told.push(...rows.map((row) => row.update)) }],
+        ...more,
+      });
+    const controller = new AbortController();
+    const begin = ({ updates }: { readonly updates: number }) => (updates === 1 ? controller.abort() : undefined);
+    const half = await run({ signal: controller.signal, callbacks: { onUpdateStart: begin } });
+    expect(half).toMatchObject({ stoppedBy: 'signal', updates: 1 });
+    await run({ resume: half.checkpoint });
+    expect(told).toEqual([1, 2, 3].flatMap((update) => Array(8).fill(update)));
+  });
 });
 
 describe('a reference to stay close to', () => {
