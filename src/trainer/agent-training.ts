@@ -10,16 +10,12 @@ import { type CheckpointDetails, readCheckpoint } from './checkpoint.ts';
 import { generatorState } from './checkpoint-schema.ts';
 import { CheckpointError } from './errors.ts';
 import { fromJson, toJson } from './plain-data.ts';
-import { runStateShape } from './run-state.ts';
+import { anyNumber, runStateShape } from './run-state.ts';
 import { checkPlan, type Plan, type Trained } from './training-files.ts';
 
 const FORMAT = 'gymformer-agent';
 const FORMAT_VERSION = 2;
 const FILE = 'training.json';
-
-/** Any number: an environment may give rewards that are none, over which `onNonFinite: 'skip'` passes. */
-const real = z.custom<number>((value) => typeof value === 'number');
-const returns = z.array(real).readonly();
 
 const schema = z.strictObject({
   format: z.literal(FORMAT),
@@ -29,8 +25,6 @@ const schema = z.strictObject({
   seed: z.int().min(0),
   plan: z.record(z.string(), z.union([z.number(), z.boolean(), z.string(), z.null()])),
   ...runStateShape,
-  runningReward: real,
-  recentReturns: returns,
   random: z.record(z.string(), generatorState as z.ZodType<GeneratorState>),
   /** REINFORCE's running mean of returns. */
   baseline: z.number().nullable(),
@@ -38,7 +32,7 @@ const schema = z.strictObject({
   collector: z
     .strictObject({
       observations: z.instanceof(Float32Array) as z.ZodType<Float32Array>,
-      returns,
+      returns: z.array(anyNumber).readonly(),
       lengths: z.array(z.int()).readonly(),
       resetting: z.array(z.int()).readonly(),
     })

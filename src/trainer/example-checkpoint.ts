@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import type { Module, Optimizer, StateDict } from '../nn/index.ts';
 import { fillDirectory } from './atomic-directory.ts';
-import { runStateShape } from './run-state.ts';
+import { anyNumber, runStateShape } from './run-state.ts';
 import { loadTrained, part, readTraining, type TrainingFormat, writeTraining } from './training-files.ts';
 
 /** What a run trains for; its files are named by it. */
@@ -11,12 +11,6 @@ export type ExampleKind = 'sft' | 'reward' | 'dpo';
 const TRAINERS: Readonly<Record<ExampleKind, string>> = { sft: 'trainSft', reward: 'trainReward', dpo: 'trainDpo' };
 
 const count = z.int().min(0);
-/** JSON has no numbers that are not finite: it says null. */
-const loss = z.union([
-  z.number(),
-  z.null().transform(() => Number.NaN),
-  z.custom<number>((x) => typeof x === 'number'),
-]);
 
 const schema = z.strictObject({
   seed: count,
@@ -27,12 +21,12 @@ const schema = z.strictObject({
   tokens: count,
   seconds: runStateShape.seconds,
   /** What the latest step tells that is not written down yet, for an evaluation must come first; else null. */
-  told: z.record(z.string(), loss).nullable(),
+  told: z.record(z.string(), anyNumber).nullable(),
   /** Steps that the optimizer has left out since the last that it took. */
   skipped: count.default(0),
   /** Of each step so far. */
-  losses: z.array(loss),
-  evaluations: z.array(z.object({ step: count, loss }).catchall(loss)),
+  losses: z.array(anyNumber),
+  evaluations: z.array(z.object({ step: count, loss: anyNumber }).catchall(anyNumber)),
   /** What the task needs besides. */
   extra: z.record(z.string(), z.array(z.number())),
   rows: runStateShape.rows,

@@ -5,6 +5,13 @@ import { savedCheckpointSchema } from './kept-checkpoints.ts';
 
 const count = z.int().min(0);
 
+/** Any number, also one that is not finite: JSON has none of those, and says null, which is NaN here. */
+export const anyNumber = z.union([
+  z.number(),
+  z.null().transform(() => Number.NaN),
+  z.custom<number>((value) => typeof value === 'number'),
+]);
+
 /** The fields of {@link RunState}. */
 export const runStateShape = {
   steps: count,
@@ -14,7 +21,7 @@ export const runStateShape = {
   /** As in EpisodeCounts. */
   episodes: count,
   runningReward: z.number(),
-  recentReturns: z.array(z.number()).readonly(),
+  recentReturns: z.array(anyNumber).readonly(),
   recentLengths: z.array(count).readonly(),
   /** Where the run directory's files of rows ended. */
   rows: z.strictObject({ metrics: count, episodes: count, completions: count }).partial(),

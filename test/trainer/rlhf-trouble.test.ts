@@ -16,6 +16,39 @@ const root = temporaryDirectory();
 const shape = { model_type: 'gpt2', n_positions: 24, n_embd: 16, n_layer: 1, n_head: 2 } as const;
 const model = (): CausalLM => fromConfig({ ...shape, vocab_size: tokenizer.vocabSize }, { seed: 1 });
 
+test('rewards too large to add up are left out, in a run that saves itself and goes on', async () => {
+  let calls = 0;
+  const run = (maxEpisodes: number, resume?: string) => {
+    const actor = new LMActorNetwork(model());
+    return trainAgent({
+      envName: 'RLHFEnv-v0',
+      // More than a number holds, once.
+      envOptions: {
+        tokenizer,
+        dataset: ['ab', 'c', 'defg'],
+        reward: [[() => (++calls === 3 ? 1e308 : 0.1), 10]],
+        maxGeneration: 6,
+      },
+      actor,
+      critic: new LMCriticNetwork(actor.model, { seed: 1 }),
+      ppoConfig: { updateEpochs: 1, onNonFinite: 'skip' },
+      numEnvs: 4,
+      updateInterval: 8,
+      maxEpisodes,
+      seed: 3,
+      runDirectory: null,
+      savePath: join(root, 'too-large'),
+      resume,
+    });
+  };
+  const first = await run(8);
+  expect(first.metrics[0]).toMatchObject({ skippedRows: 1 });
+  expect(first.episodeReturns.filter((value) => !Number.isFinite(value))).toHaveLength(1);
+  const { episodes, meanReturn } = await run(16, first.checkpoint);
+  expect(episodes).toBe(16);
+  expect(meanReturn).toBeGreaterThan(0);
+});
+
 describe('a reward server', () => {
   /** How it fares: it counts letters, or hears nothing, or says that it is down. */
   type State = 'well' | 'slow' | 'down';
