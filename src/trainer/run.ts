@@ -192,7 +192,8 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
       await this.#call('onStart', (callbacks) => callbacks.onStart?.({ memory: this.memory }));
       while (this.#stop === undefined) await this.#iterate();
       if (this.#savedAt !== this.updates) await this.#save();
-      await this.#replays?.record(this.log.count);
+      // A run that goes on has none from where it was broken off.
+      if (this.#stop.by !== 'signal') await this.#replays?.record(this.log.count);
       this.#writeSummary(this.#stop.by, this.#stop.reason);
     } catch (error) {
       throw await this.#rescued(error);

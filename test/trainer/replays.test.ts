@@ -94,6 +94,19 @@ test('algorithms without a critic record too; nothing is recorded when told so',
   expect(existsSync(join(silent, 'replays'))).toBe(false);
 });
 
+test('a run that a signal ends, and that goes on, has the replays of one that never stopped', async () => {
+  const [whole, run] = [join(root, 'whole'), join(root, 'broken-off')];
+  await tinyRun(join(whole, 'models'), { runDirectory: whole, totalSteps: 640 });
+  const controller = new AbortController();
+  const onUpdateEnd = ({ updates }: { readonly updates: number }) => (updates === 3 ? controller.abort() : undefined);
+  const models = join(run, 'models');
+  const options = { runDirectory: run, totalSteps: 640 };
+  const { stoppedBy } = await tinyRun(models, { ...options, signal: controller.signal, callbacks: { onUpdateEnd } });
+  expect(stoppedBy).toBe('signal');
+  await tinyRun(models, { ...options, resume: run });
+  expect(replaysOf(run)).toEqual(replaysOf(whole));
+});
+
 test('recording changes nothing in what is learned', async () => {
   const [a, b] = [join(root, 'with'), join(root, 'without')];
   const recorded = await tinyRun(join(a, 'models'), { runDirectory: a });
