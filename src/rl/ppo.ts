@@ -49,7 +49,7 @@ export interface PPOConfig {
   readonly adamEpsilon?: number | undefined;
   /**
    * What to do with numbers that are not finite. `skip` leaves out steps with such rewards or observations, and the episode counts as cut
-   * off before them; and minibatches with such losses or gradients. Default `stop`.
+   * off before them (a text is left out as a whole); and minibatches with such losses or gradients. Default `stop`.
    */
   readonly onNonFinite?: NonFinitePolicy | undefined;
 }
@@ -59,7 +59,10 @@ export type ResolvedPPOConfig = { readonly [K in keyof PPOConfig]-?: Exclude<PPO
 
 /** What an update did, under the names CleanRL logs. */
 export interface PPOMetrics extends MinibatchMeans {
-  /** Steps that were not learned from, since their rewards or observations are not finite, where `onNonFinite` is `skip`; 0 otherwise. */
+  /**
+   * Steps whose rewards or observations are not finite, which were not learned from, nor were the texts that they are in, where
+   * `onNonFinite` is `skip`; 0 otherwise.
+   */
   readonly skippedRows: number;
   /** How much of the variance of the returns the critic had foreseen: 1 all, 0 or less none; NaN if all returns are equal. */
   readonly explainedVariance: number;

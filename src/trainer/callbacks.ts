@@ -46,7 +46,7 @@ export interface EpisodeEnd {
   readonly length: number;
   /** The environment it ran in. */
   readonly envIndex: number;
-  /** 0.95 times what it was, plus 0.05 times this return. */
+  /** 0.95 times what it was, plus 0.05 times this return, unless that is not finite. */
   readonly runningReward: number;
 }
 

@@ -40,8 +40,8 @@ export function replayRecorder(options: ReplayRecorderOptions): ReplayRecorder |
 
 /**
  * Writes `episode-<n>.json`, a {@link Replay}, when n episodes have ended: after episodes 1, 8, 27, ... k^3, then every 1000, at
- * the first update from there on, and at the end unless a signal ends it. Each is played anew, with the likeliest actions. What goes wrong is a warning, and ends
- * the recording, not the run.
+ * the first update from there on, and at the end unless a signal ends it. Each is played anew, with the likeliest actions. What goes wrong
+ * is a warning, and ends the recording, not the run.
  */
 export class ReplayRecorder {
   readonly #options: ReplayRecorderOptions;

@@ -56,9 +56,10 @@ export type StoppedBy = 'maxEpisodes' | 'totalSteps' | 'stopAtMeanReturn' | 'max
 /** What every run comes to. */
 export interface RunResult {
   /**
-   * After each episode, in the order in which they ended: 0.95 times the one before (0 at first) plus 0.05 times the return. Of a run that
-   * went on in its own directory, this list and those below begin with the run; otherwise, with what it went on from. They are read from
-   * the directory when they are asked for, if there is one.
+   * After each episode, in the order in which they ended: 0.95 times the one before (0 at first) plus 0.05 times the return,
+   * unless that is not finite. Of a run that went on in its own directory, this list and those below begin with the run; otherwise, with
+   * what it went on from. They are read from the directory when they are asked for, if there is one; then what is not finite is NaN in
+   * lists, and null in `metrics`.
    */
   readonly runningRewards: readonly number[];
   /** The sum of each episode's rewards, as the environment gave them. */

@@ -35,7 +35,7 @@ interface ClassicOptions {
   readonly saveInterval?: number | undefined;
   /**
    * Whether to play an episode now and then, of an environment that can be drawn, and write it to `replays/` of the run directory:
-   * after 1, 8, 27, ... episodes, every 1000, and at the end. Default true.
+   * after 1, 8, 27, ... episodes, every 1000, and at the end unless `signal` ends it. Default true.
    */
   readonly recordEpisodes?: boolean | undefined;
 }
