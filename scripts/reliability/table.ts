@@ -66,7 +66,7 @@ const fileRows: Rows<readonly Read[]> = (found) => [
   ...found.map(
     ({ target, refused, tried, findings }): Row => [`⋅ ${target}`, `${share(refused, tried)}; ${findings.length}`],
   ),
-]; // prettier-ignore
+];
 
 /** Minutes of a processor, below which noise is all that a slope shows. */
 const LEAST_SOAKED = 10;
