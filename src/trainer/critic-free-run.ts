@@ -77,8 +77,8 @@ export class CriticFreeRun extends EpisodeRun<EpisodeRollout> {
       maxTimesteps: options.maxTimesteps ?? null,
     };
     if (from.checkpoint !== undefined) {
-      loadAgent(from.checkpoint, policy, this.learner);
       const { random, ...rest } = readAgentTraining(from.checkpoint, this.#plan);
+      loadAgent(from.checkpoint, policy, this.learner);
       const { actions, seeds, shuffling } = random as EpisodeRunState['random'];
       this.restore({ ...rest, judge: null, random: { actions, seeds, shuffling } });
     }

@@ -69,6 +69,14 @@ describe('trainAgent without a critic', () => {
     },
   );
 
+  test('a checkpoint of another run is refused, and leaves the actor as it is', async () => {
+    const { checkpoint } = await run({ maxEpisodes: 16 });
+    const actor = new MLPActorNetwork(4, 32, 2, { seed: 2 });
+    const before = actor.stateDict();
+    await expect(run({ actor, seed: 2, resume: checkpoint })).rejects.toThrow('seed was 1 and is 2');
+    expect(actor.stateDict()).toEqual(before);
+  });
+
   test('the same seed gives the same run, with actions of numbers too', async () => {
     const pendulum = () =>
       run({
