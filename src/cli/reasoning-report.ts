@@ -78,13 +78,20 @@ export function introduction(recipe: ReasoningRecipe, model: CausalLM, problems:
 }
 
 export function sftSummary(
-  { steps, tokens, seconds, trainLoss, stoppedBy }: SftResult,
+  {
+    steps,
+    tokens,
+    seconds,
+    trainLoss,
+    stoppedBy,
+  }: Pick<SftResult, 'steps' | 'tokens' | 'seconds' | 'trainLoss' | 'stoppedBy'>,
   accuracy: number | null,
 ): string {
   const end = stoppedBy === 'signal' ? ': interrupted' : '';
   const right = accuracy === null ? '' : `, ${percent(accuracy)} of answers right`;
-  const loss = trainLoss.at(-1)!.toFixed(4);
-  return `   ${counted(steps, 'step')} on ${counted(tokens, 'token')} in ${duration(seconds)}: loss ${loss}${right}${end}.`;
+  // Ctrl-C may come before the end of the first step.
+  const loss = trainLoss.length === 0 ? '' : `: loss ${trainLoss.at(-1)!.toFixed(4)}`;
+  return `   ${counted(steps, 'step')} on ${counted(tokens, 'token')} in ${duration(seconds)}${loss}${right}${end}.`;
 }
 
 /** The held-out answers between the stages. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { CliError } from '../../src/cli/cli-error.ts';
 import { parseOverrides } from '../../src/cli/overrides.ts';
+import { sftSummary } from '../../src/cli/reasoning-report.ts';
 import { reasoningRecipeSchema } from '../../src/cli/reasoning-schema.ts';
 import { parseRecipe, parseRecipeOf } from '../../src/cli/recipe.ts';
 import { gymformer, resultOf } from './command.ts';
@@ -240,6 +241,11 @@ describe('a whole run', () => {
 });
 
 describe('learning by example', () => {
+  test('that ends before its first step has no loss to tell of', () => {
+    const ended = { steps: 0, tokens: 0, seconds: 1, trainLoss: [], stoppedBy: 'signal' } as const;
+    expect(sftSummary(ended, null)).toBe('   0 steps on 0 tokens in 1.0 s: interrupted.');
+  });
+
   test('ends as soon as enough answers are right', async () => {
     const runDirectory = join(root, 'enough');
     const problems = ['--dataset', '{ generator: addition, digits: 2, count: 400 }'];
