@@ -166,7 +166,7 @@ test('watch writes a video', async () => {
   const video = join(root, 'agent.gif');
   const { stdout, code } = await gymformer(['watch', run, '--video', video, '--seed', '1', '--episodes', '2']);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/agent\.gif: \d+ frames of CartPole-v1, returns [\d.]+, [\d.]+/);
+  expect(stdout).toMatch(/agent\.gif: [\d,]+ frames of CartPole-v1, returns [\d.]+, [\d.]+/);
   expect(readFileSync(video).subarray(0, 6).toString()).toBe('GIF89a');
 });
 

@@ -12,7 +12,7 @@ test('a run that was killed before its recipe was written has it from config.jso
   mkdirSync(run);
   const recipe = { env: 'CartPole-v1', totalSteps: 100, runDirectory: run };
   writeFileSync(join(run, 'config.json'), JSON.stringify({ seed: 5, recipe, versions: {} }));
-  expect(resumed(run)).toEqual({ run, checkpoint: undefined });
+  expect(resumed(run)).toEqual({ run, checkpoint: undefined, seed: 5 });
   const written = parse(readFileSync(join(run, 'recipe.yaml'), 'utf8')) as object;
   expect(written).toEqual({ env: 'CartPole-v1', totalSteps: 100, seed: 5 });
   expect(readdirSync(run).sort()).toEqual(['config.json', 'recipe.yaml']);
