@@ -84,12 +84,17 @@ export class RunDirectory {
 
   /**
    * Writes config.json: `config`, and under `versions` what it ran on. A run that goes on was created when it began. Returns what it
-   * wrote.
+   * wrote. If that fails, the directory is closed.
    */
   writeConfig(config: object): { readonly createdAt: string } {
     const createdAt = createdBefore(this.path) ?? new Date().toISOString();
     const written = { ...config, versions: versions(), createdAt };
-    this.#writeJson('config.json', written);
+    try {
+      this.#writeJson('config.json', written);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     return written;
   }
 

@@ -119,6 +119,13 @@ test('a directory that holds a run is not written over', async () => {
   expect(readFileSync(join(runDirectory, 'config.json'), 'utf8')).toBe(before);
 });
 
+test('a directory whose config.json cannot be written is free for the next attempt', async () => {
+  const runDirectory = join(root, 'second-attempt');
+  await expect(tinyRun(root, { runDirectory, notes: { count: 1n } })).rejects.toThrow('BigInt');
+  expect(existsSync(join(runDirectory, 'lock.json'))).toBe(false);
+  expect((await tinyRun(root, { runDirectory })).runDirectory).toBe(runDirectory);
+});
+
 test('the default name tells environment, time and seed', () => {
   const name = defaultRunDirectory('mine/Maze-v0', 42, new Date(2024, 1, 3, 4, 5, 6));
   expect(name).toBe(join('runs', 'mine-Maze-v0-20240203-040506-42'));
