@@ -32,7 +32,7 @@ export function dpo(target: string, words: readonly string[], flags: ScreenFlags
   );
 }
 
-/** How much better the chosen ones fare by now; nothing for a run that was at its end before it went on. */
+/** How much better the chosen ones fare by now; nothing for a run without a step. */
 function marginText({ evaluations, metrics }: DpoResult): string[] {
   const [evaluation, step] = [evaluations.at(-1), metrics.at(-1)];
   const last = evaluation ?? step;
