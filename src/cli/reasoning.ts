@@ -176,7 +176,8 @@ class ReasoningRun {
       if (hasAdapters(language.model)) mergeLora(language.model);
       await run.saveModel('models/sft', language.model, language.tokenizer);
     }
-    return sftNumbers({ ...result, loss: result.trainLoss.at(-1) });
+    const { steps, tokens, seconds, trainLoss } = result;
+    return sftNumbers({ steps, tokens, seconds, loss: trainLoss.at(-1) });
   }
 
   /** Learning from rewards. Null if the recipe has none of it. */

@@ -110,9 +110,10 @@ export function comparison({ contestants }: RlhfResult): string {
   const heading = shown.map(([name]) => name);
   const rows = contestants.map((contestant) => shown.map(([, cell]) => cell(contestant)));
   const whose = rule === null ? "the reward model's" : "the rule's";
+  const gained = gain(contestants);
   return (
     `${table(heading, rows, heading.slice(1))}\n` +
-    `By ${contestants.at(-1)!.name}, ${whose} score rose by ${figure(gain(contestants))} standard deviations.`
+    `By ${contestants.at(-1)!.name}, ${whose} score ${gained < 0 ? 'fell' : 'rose'} by ${figure(Math.abs(gained))} standard deviations.`
   );
 }
 

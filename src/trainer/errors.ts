@@ -1,5 +1,7 @@
 // What goes wrong in training, as errors that say where, what and what to do.
 
+import { NonFiniteError } from '../rl/index.ts';
+
 /** A checkpoint that cannot be read or does not fit: truncated, foreign, from another network or another version. */
 export class CheckpointError extends Error {
   /** The file or directory at fault. */
@@ -62,6 +64,13 @@ export class TrainingFailedError extends Error {
     this.name = 'TrainingFailedError';
     this.checkpoint = rescue.checkpoint;
   }
+}
+
+/** What a run throws for an error in the middle of it. @param update the one that was under way; 1 is the first */
+export function trainingError(error: unknown, update: number, rescue: Rescue): Error {
+  return error instanceof NonFiniteError
+    ? new TrainingDivergedError(error, update, rescue)
+    : new TrainingFailedError(error, update, rescue);
 }
 
 function describe({ checkpoint, goOn, lost }: Rescue): string {

@@ -10,7 +10,7 @@ import { RunLog } from '../tracking/run-log.ts';
 import { memoryUsed } from './memory-used.ts';
 import { type CallbackAnswer, stopReason } from './callbacks.ts';
 import { checkPositiveInteger } from './environments.ts';
-import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
+import { trainingError } from './errors.ts';
 import { type ExampleState, readExampleWeights, writeExampleCheckpoint } from './example-checkpoint.ts';
 import type {
   ExampleEvaluation,
@@ -317,7 +317,7 @@ export class ExampleRun<Row extends Sized> {
     const option = this.#task.kind === 'reward' ? 'resumeCheckpoint' : 'resume';
     const resume = { checkpoint: this.#modelFolder, goOn: `Go on with { ${option}: '${this.#modelFolder}' }`, lost };
     const step = this.#step + 1;
-    return diverged ? new TrainingDivergedError(error, step, resume) : new TrainingFailedError(error, step, resume);
+    return trainingError(error, step, resume);
   }
 
   async #finish(): Promise<ExampleResult> {

@@ -1,6 +1,7 @@
 // What a run measured, row by row, for its result: read from the run's directory when it is asked for, so that a run may go on for days.
 // What has no directory is kept in memory.
 
+import { resolve } from 'node:path';
 import type { Episode } from '../rl/index.ts';
 import type { MetricsRow, RunDirectory } from '../tracking/index.ts';
 import { rowsOf } from '../tracking/own-rows.ts';
@@ -19,11 +20,14 @@ interface EpisodeLists {
 /** The rows of a run. */
 export class ResultRows {
   readonly #directory: RunDirectory | null;
+  /** From the root, as the working directory may change before the rows are asked for. */
+  readonly #path: string;
   readonly #metrics: MetricsRow[] = [];
   readonly #episodes: Ended[] = [];
 
   constructor(directory: RunDirectory | null) {
     this.#directory = directory;
+    this.#path = resolve(directory?.path ?? '');
   }
 
   /** To be told of each row that is written to metrics.jsonl. */
@@ -44,7 +48,7 @@ export class ResultRows {
   metricsTo<R extends object>(result: R): R & { readonly metrics: readonly MetricsRow[] } {
     const directory = this.#directory;
     const end = directory?.rowEnds().metrics ?? 0;
-    const read = once(() => (directory === null ? this.#metrics : Array.from(rowsOf(directory.path, 'metrics', end))));
+    const read = once(() => (directory === null ? this.#metrics : Array.from(rowsOf(this.#path, 'metrics', end))));
     return property(result, 'metrics', read) as R & { readonly metrics: readonly MetricsRow[] };
   }
 
@@ -58,7 +62,7 @@ export class ResultRows {
     const directory = this.#directory;
     const end = directory?.rowEnds()[file] ?? 0;
     const read = once(() =>
-      listsOf(directory === null ? this.#episodes : episodesIn(directory.path, file, end), runningReward),
+      listsOf(directory === null ? this.#episodes : episodesIn(this.#path, file, end), runningReward),
     );
     property(result, 'runningRewards', () => read().runningRewards);
     property(result, 'episodeReturns', () => read().episodeReturns);

@@ -141,6 +141,14 @@ export function metricsRow(progress: TrainProgress, metrics: Readonly<Record<str
   };
 }
 
+/** Gives `log` the line of every `logInterval`-th episode. */
+export function logEpisode({ logInterval, log = console.log }: RunOptions, end: EpisodeEnd): void {
+  const { episode, runningReward, length } = end;
+  if (logInterval === undefined || episode % logInterval !== 0) return;
+  const told = `running reward ${runningReward.toFixed(2)}, return ${end.return.toFixed(2)}`;
+  log(`episode ${episode}: ${told}, ${length} steps`);
+}
+
 /** 0 where no time has passed. */
 export function perSecond(count: number, seconds: number): number {
   return seconds > 0 ? count / seconds : 0;

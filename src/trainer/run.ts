@@ -18,7 +18,7 @@ import {
 import type { CheckpointDetails } from './checkpoint.ts';
 import { checkPositiveInteger } from './environments.ts';
 import { EpisodeLog, WINDOW } from './episode-log.ts';
-import { TrainingDivergedError, TrainingFailedError } from './errors.ts';
+import { trainingError } from './errors.ts';
 import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import { beginBudget, type BudgetKind, checkBudget, type MemoryBudget } from './memory-budget.ts';
 import type { PPOAgent } from './ppo-agent.ts';
@@ -27,6 +27,7 @@ import {
   countersOf,
   type EndedEpisode,
   limitOf,
+  logEpisode,
   metricsRow,
   perSecond,
   type RunFacts,
@@ -299,10 +300,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     const end = { ...episode, episode: count, globalStep, runningReward } as unknown as E;
     this.writeEpisode(end);
     for (const { onEpisodeEnd } of this.callbacks) this.answer(onEpisodeEnd?.(end), 'onEpisodeEnd');
-    const { logInterval, log = console.log } = this.#options;
-    if (logInterval === undefined || count % logInterval !== 0) return;
-    const told = `running reward ${runningReward.toFixed(2)}, return ${episode.return.toFixed(2)}`;
-    log(`episode ${count}: ${told}, ${episode.length} steps`);
+    logEpisode(this.#options, end);
   }
 
   /** Where episodes are written down. */
@@ -366,9 +364,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
     }
     if (!this.#learned && this.#checkpoint === '') return error;
     const saved = { checkpoint: this.#checkpoint, goOn: this.howToGoOn(this.#checkpoint), lost };
-    return diverged
-      ? new TrainingDivergedError(error, this.updates + 1, saved)
-      : new TrainingFailedError(error, this.updates + 1, saved);
+    return trainingError(error, this.updates + 1, saved);
   }
 
   #result(stop: Stop): RunResult {
