@@ -164,12 +164,11 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
 
   /** Goes on from where a checkpoint stood. Comes before {@link open}. */
   protected goOnFrom(state: RunState): void {
-    const { steps, updates } = state;
-    this.steps = steps;
-    this.updates = updates;
+    this.steps = state.steps;
+    this.updates = state.updates;
     this.log.counts = state;
-    this.#stepsBefore = steps;
-    this.#savedAt = updates;
+    this.#stepsBefore = state.steps;
+    this.#savedAt = state.updates;
     this.#before = state;
   }
 
@@ -236,8 +235,7 @@ export abstract class Run<R extends Steps, M extends object, E extends EpisodeEn
   }
 
   #mark(): void {
-    const { steps, updates } = this;
-    this.#standing = { steps, updates, seconds: this.#seconds, ...this.log.counts };
+    this.#standing = { steps: this.steps, updates: this.updates, seconds: this.#seconds, ...this.log.counts };
     this.mark();
   }
 
