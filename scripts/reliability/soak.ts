@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { drawFigure, type LegendEntry } from '../../src/plots/index.ts';
+import { COLORS, drawFigure, type LegendEntry } from '../../src/plots/figure.ts';
 import { bundle, bundleOf } from './bundle.ts';
 import { FOLDER } from './results.ts';
 import { type MemorySample, WORK_NAMES } from './soak-work.ts';
@@ -26,7 +26,6 @@ export interface Soaked {
 
 const MB = 2 ** 20;
 const PICTURE = join(import.meta.dirname, '../../docs/images/soak.svg');
-const COLORS = ['#0072b2', '#d55e00', '#009e73'];
 
 /** Soaks all works side by side, a thread each, until each has had so many minutes of a processor: others may use it too. */
 export async function soak(minutes: number): Promise<Soaked[]> {

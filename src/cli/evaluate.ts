@@ -1,10 +1,10 @@
 // `gymformer evaluate`: what a saved agent can do.
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { make } from '../env/index.ts';
+import { readRun } from '../tracking/index.ts';
 import { evaluatePolicy, latestCheckpoint, loadPPOAgent, type PPOAgent } from '../trainer/index.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import { isCheckpoint } from '../trainer/latest-checkpoint.ts';
 import { isRun } from '../trainer/resume.ts';
 import { CliError, EXIT_INTERRUPTED } from './cli-error.ts';
@@ -35,7 +35,7 @@ export async function evaluate(path: string, flags: EvaluateFlags): Promise<void
     });
     return;
   }
-  const checkpoint = checkpointOf(path);
+  const checkpoint = await checkpointOf(path);
   const agent = loadPPOAgent(checkpoint, { seed });
   const { id, name, options } = agent.details.env;
   if (id === null) {
@@ -82,13 +82,10 @@ function episodesText(returns: readonly number[], lengths: readonly number[]): s
 }
 
 /** The checkpoint at `path`: itself, or the last one of a run, which may be going on. */
-function checkpointOf(path: string): string {
+async function checkpointOf(path: string): Promise<string> {
   if (isCheckpoint(path)) return path;
-  const file = join(path, 'summary.json');
-  if (existsSync(file)) {
-    const { checkpoint } = JSON.parse(readFileSync(file, 'utf8')) as { readonly checkpoint?: unknown };
-    if (typeof checkpoint === 'string' && isCheckpoint(checkpoint)) return checkpoint;
-  }
+  const checkpoint = (await readRun(path)).summary?.['checkpoint'];
+  if (typeof checkpoint === 'string' && isCheckpoint(checkpoint)) return checkpoint;
   // One that goes on; or that was moved, or is seen from another folder than that in which it ran.
   const latest = isRun(path) ? latestCheckpoint(path, { warn: (message) => console.error(message) }) : undefined;
   if (latest !== undefined) return latest;
@@ -141,7 +138,7 @@ async function show(
       let [total, length, ended] = [0, 0, false];
       draw();
       while (!ended) {
-        await nextTurn();
+        if (turnIsDue()) await giveTurn();
         signal.throwIfAborted();
         const action = agent.selectAction(observation, { deterministic });
         const [next, reward, terminated, truncated] = await env.step(action);

@@ -1,19 +1,19 @@
 // `gymformer train`: from a recipe to a trained agent, with what happens on the screen.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EnvError, findSpec, flatdim, make, registry } from '../env/index.ts';
 import { SeedSequence } from '../random/index.ts';
 import { actionHeadFor, MLPActorNetwork, MLPCriticNetwork, resolvePPOConfig } from '../rl/index.ts';
-import { defaultRunDirectory } from '../tracking/index.ts';
+import { defaultRunDirectory, readRun } from '../tracking/index.ts';
 import { type EvaluationResult, evaluatePolicy, trainAgent, type TrainResult } from '../trainer/index.ts';
 import { OtherRunError } from '../trainer/errors.ts';
 import { CliError, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from './cli-error.ts';
 import { dashboardBeside, folderOfRun } from './dashboard.ts';
 import { counted, duration, figure, grouped } from './format.ts';
 import { ourCommand } from './our-command.ts';
-import { isMapping, parseOverrides } from './overrides.ts';
+import { parseOverrides } from './overrides.ts';
 import { agentProgress } from './progress.ts';
 import { kindOfRecipe, readRecipe, recipeForEnv } from './recipe.ts';
 import type { Recipe } from './recipe-schema.ts';
@@ -40,7 +40,7 @@ export async function train(target: string | undefined, words: readonly string[]
     throw new CliError('Give a recipe, the id of an environment, or --resume <run>', EXIT_USAGE);
   }
   if (from === undefined) return run(target!, words, flags, from);
-  if (target === undefined && words.length === 0 && toldFinished(from, flags)) return 0;
+  if (target === undefined && words.length === 0 && (await toldFinished(from, flags))) return 0;
   try {
     return await run(target ?? recipeOfRun(from.run), withSeedOf(from, words), flags, from);
   } catch (error) {
@@ -56,12 +56,11 @@ export async function train(target: string | undefined, words: readonly string[]
 }
 
 /** Tells of a run of several stages that it has come to its end, if so. */
-function toldFinished({ run, checkpoint }: Resumed, flags: ScreenFlags): boolean {
+async function toldFinished({ run, checkpoint }: Resumed, flags: ScreenFlags): Promise<boolean> {
   const kind = checkpoint === undefined ? kindOfRecipe(recipeOfRun(run)) : 'agent';
   if (kind !== 'reasoning' && kind !== 'rlhf') return false;
-  const file = join(run, 'summary.json');
-  const summary: unknown = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
-  if (!isMapping(summary) || summary['stoppedBy'] !== 'end') return false;
+  const { summary } = await readRun(run);
+  if (summary?.['stoppedBy'] !== 'end') return false;
   const screen = new Screen(flags);
   const longer =
     kind === 'reasoning' ? `Train it longer: ${ourCommand()} train --resume ${run} --rl.maxEpisodes <more>` : '';

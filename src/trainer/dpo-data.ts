@@ -7,11 +7,11 @@ import {
   type PreferenceText,
   type Tokenizer,
 } from '../lm/index.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 import type { PreferenceSplit } from './reward-data.ts';
 import { type SharedRow, sharedRow } from './shared-rows.ts';
 import type { TokenizedExample } from './sft-batches.ts';
 import { encodeCompletion } from './sft-data.ts';
-import { turns } from './turns.ts';
 
 /** Two completions of one prompt; of each, what is learned is the completion. */
 export interface CompletionPair {
@@ -52,11 +52,11 @@ export async function tokenizePairs(
   { tokenizer, maxLength, warn = console.warn, signal }: PairOptions,
 ): Promise<PreferenceSplit<CompletionPair>> {
   let [rows, cut, dropped] = [0, 0, 0];
-  const turn = turns(signal);
   const pairsOf = async (examples: readonly PreferenceExample[]): Promise<CompletionPair[]> => {
     const pairs: CompletionPair[] = [];
     for (const example of examples) {
-      await turn();
+      if (turnIsDue()) await giveTurn();
+      signal?.throwIfAborted();
       const { best, candidates } = example;
       for (const [other] of candidates.entries()) {
         if (other === best) continue;

@@ -4,7 +4,7 @@ import type { Env, MakeOptions, VectorEnv } from '../env/index.ts';
 import { checkPositiveInteger, makeEnvironments } from './environments.ts';
 import { mean, standardDeviation } from './episode-log.ts';
 import type { Agent } from './ppo-agent.ts';
-import { turns } from './turns.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 
 /** Options of {@link evaluatePolicy}. */
 export interface EvaluatePolicyOptions {
@@ -79,9 +79,9 @@ async function play(
   const lengths: number[] = [];
 
   let [observations] = await env.reset({ seed });
-  const turn = turns(signal);
   while (returns.length < episodes) {
-    if (signal !== undefined) await turn();
+    if (turnIsDue()) await giveTurn();
+    signal?.throwIfAborted();
     const actions = agent.selectActions(observations, numEnvs, { deterministic });
     const answer = env.step(actions);
     const [next, rewards, terminated, truncated] = answer instanceof Promise ? await answer : answer;

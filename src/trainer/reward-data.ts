@@ -10,7 +10,7 @@ import {
   Tokenizer,
 } from '../lm/index.ts';
 import { withoutLabelPadding } from '../lm/datasets/preferences.ts';
-import { turns } from './turns.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 
 /** Texts to compare, as tokens. */
 export interface Comparison {
@@ -116,11 +116,11 @@ export async function tokenizeComparisons(
   }: { readonly maxLength: number } & Pick<PreferenceSource, 'warn' | 'signal'>,
 ): Promise<PreferenceSplit<Comparison>> {
   let rows = 0;
-  const turn = turns(signal);
   const comparisonsOf = async (examples: readonly PreferenceExample[]): Promise<Comparison[]> => {
     const comparisons: Comparison[] = [];
     for (const example of examples) {
-      await turn();
+      if (turnIsDue()) await giveTurn();
+      signal?.throwIfAborted();
       rows++;
       const candidates = wholeCandidates(example).map(encode);
       const length = Math.max(...candidates.map((ids) => ids.length));

@@ -14,7 +14,7 @@ import type { Tokenizer } from '../lm/index.ts';
 import type { TrainSftOptions } from './sft.ts';
 import type { TokenizedExample } from './sft-batches.ts';
 import type { SftSettings } from './sft-settings.ts';
-import { turns } from './turns.ts';
+import { giveTurn, turnIsDue } from '../runtime/event-loop.ts';
 
 /** What the rows of a dataset hold. */
 export type SftFormat = SftExample['kind'];
@@ -72,9 +72,9 @@ class ExampleReader {
 
   async read(records: readonly DataRecord[], signal: AbortSignal | undefined): Promise<TokenizedExample[]> {
     const examples: TokenizedExample[] = [];
-    const turn = turns(signal);
     for (const record of records) {
-      await turn();
+      if (turnIsDue()) await giveTurn();
+      signal?.throwIfAborted();
       this.#rows++;
       const example = this.#example(record);
       if (example !== undefined) examples.push(example);

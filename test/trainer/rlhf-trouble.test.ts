@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type CausalLM, fromConfig, RewardModel, classifierFromConfig } from '../../src/lm/index.ts';
 import { LMActorNetwork, LMCriticNetwork } from '../../src/rl/index.ts';
-import { trainAgent, trainDpo, TrainingFailedError, trainReward, trainSft } from '../../src/trainer/index.ts';
+import {
+  trainAgent,
+  trainDpo,
+  TrainingFailedError,
+  trainReward,
+  trainSft,
+  type TrainTextOptions,
+} from '../../src/trainer/index.ts';
 import { tokenizer } from '../rl/token-agents.ts';
 import { byteTokenizer, tinyGpt } from './sft-models.ts';
 import { temporaryDirectory } from './tiny-run.ts';
@@ -16,30 +23,32 @@ const root = temporaryDirectory();
 const shape = { model_type: 'gpt2', n_positions: 24, n_embd: 16, n_layer: 1, n_head: 2 } as const;
 const model = (): CausalLM => fromConfig({ ...shape, vocab_size: tokenizer.vocabSize }, { seed: 1 });
 
+/** Texts of a small model, eight an update. */
+function train(
+  reward: unknown,
+  options: Partial<TrainTextOptions> & Pick<TrainTextOptions, 'ppoConfig' | 'maxEpisodes'>,
+  more: object = {},
+) {
+  const actor = new LMActorNetwork(model());
+  return trainAgent({
+    envName: 'RLHFEnv-v0',
+    envOptions: { tokenizer, dataset: ['ab', 'c', 'defg'], reward, maxGeneration: 6, ...more },
+    actor,
+    critic: new LMCriticNetwork(actor.model, { seed: 1 }),
+    numEnvs: 4,
+    updateInterval: 8,
+    seed: 3,
+    ...options,
+  });
+}
+
 test('rewards too large to add up are left out, in a run that saves itself and goes on', async () => {
   let calls = 0;
+  // More than a number holds, once.
+  const reward = [[() => (++calls === 3 ? 1e308 : 0.1), 10]];
   const run = (maxEpisodes: number, resume?: string) => {
-    const actor = new LMActorNetwork(model());
-    return trainAgent({
-      envName: 'RLHFEnv-v0',
-      // More than a number holds, once.
-      envOptions: {
-        tokenizer,
-        dataset: ['ab', 'c', 'defg'],
-        reward: [[() => (++calls === 3 ? 1e308 : 0.1), 10]],
-        maxGeneration: 6,
-      },
-      actor,
-      critic: new LMCriticNetwork(actor.model, { seed: 1 }),
-      ppoConfig: { updateEpochs: 1, onNonFinite: 'skip' },
-      numEnvs: 4,
-      updateInterval: 8,
-      maxEpisodes,
-      seed: 3,
-      runDirectory: null,
-      savePath: join(root, 'too-large'),
-      resume,
-    });
+    const place = { runDirectory: null, savePath: join(root, 'too-large'), resume };
+    return train(reward, { ppoConfig: { updateEpochs: 1, onNonFinite: 'skip' }, maxEpisodes, ...place });
   };
   const first = await run(8);
   expect(first.metrics[0]).toMatchObject({ skippedRows: 1 });
@@ -71,25 +80,11 @@ describe('a reward server', () => {
   afterEach(() => server.closeAllConnections());
 
   function run(url: string, options: { readonly runDirectory: string; readonly resume?: string }) {
-    const actor = new LMActorNetwork(model());
-    return trainAgent({
-      envName: 'RLHFEnv-v0',
-      envOptions: {
-        tokenizer,
-        dataset: ['ab', 'c', 'defg'],
-        reward: { url, timeoutMs: 100, retries: 1, retryDelayMs: 1 },
-        klCoef: { initial: 0.1, target: 1, horizon: 100 },
-        maxGeneration: 6,
-      },
-      actor,
-      critic: new LMCriticNetwork(actor.model, { seed: 1 }),
-      ppoConfig: { lrActor: 1e-3, gamma: 1, updateEpochs: 1, minibatchSize: 8 },
-      numEnvs: 4,
-      updateInterval: 8,
-      maxEpisodes: 40,
-      seed: 3,
-      ...options,
-    });
+    return train(
+      { url, timeoutMs: 100, retries: 1, retryDelayMs: 1 },
+      { ppoConfig: { lrActor: 1e-3, gamma: 1, updateEpochs: 1, minibatchSize: 8 }, maxEpisodes: 40, ...options },
+      { klCoef: { initial: 0.1, target: 1, horizon: 100 } },
+    );
   }
 
   test.each([
