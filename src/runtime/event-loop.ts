@@ -13,10 +13,11 @@ export function turnIsDue(): boolean {
   return performance.now() - lastTurn > LONGEST_TURN;
 }
 
-/** Resolves after signals and timers have had their turn. */
-export async function giveTurn(): Promise<void> {
+/** Resolves after signals and timers have had their turn. @throws the reason of `signal`, if it is aborted by then */
+export async function giveTurn(signal?: AbortSignal): Promise<void> {
   await setImmediate();
   lastTurn = performance.now();
+  signal?.throwIfAborted();
 }
 
 /** Waits for an answer, but no longer than until the signal comes: its reason is thrown then, and the answer left to itself. */

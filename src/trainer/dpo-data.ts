@@ -55,8 +55,7 @@ export async function tokenizePairs(
   const pairsOf = async (examples: readonly PreferenceExample[]): Promise<CompletionPair[]> => {
     const pairs: CompletionPair[] = [];
     for (const example of examples) {
-      if (turnIsDue()) await giveTurn();
-      signal?.throwIfAborted();
+      if (turnIsDue()) await giveTurn(signal);
       const { best, candidates } = example;
       for (const [other] of candidates.entries()) {
         if (other === best) continue;

@@ -80,8 +80,7 @@ async function play(
 
   let [observations] = await env.reset({ seed });
   while (returns.length < episodes) {
-    if (turnIsDue()) await giveTurn();
-    signal?.throwIfAborted();
+    if (turnIsDue()) await giveTurn(signal);
     const actions = agent.selectActions(observations, numEnvs, { deterministic });
     const answer = env.step(actions);
     const [next, rewards, terminated, truncated] = answer instanceof Promise ? await answer : answer;

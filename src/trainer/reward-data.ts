@@ -119,8 +119,7 @@ export async function tokenizeComparisons(
   const comparisonsOf = async (examples: readonly PreferenceExample[]): Promise<Comparison[]> => {
     const comparisons: Comparison[] = [];
     for (const example of examples) {
-      if (turnIsDue()) await giveTurn();
-      signal?.throwIfAborted();
+      if (turnIsDue()) await giveTurn(signal);
       rows++;
       const candidates = wholeCandidates(example).map(encode);
       const length = Math.max(...candidates.map((ids) => ids.length));

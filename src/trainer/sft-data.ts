@@ -73,8 +73,7 @@ class ExampleReader {
   async read(records: readonly DataRecord[], signal: AbortSignal | undefined): Promise<TokenizedExample[]> {
     const examples: TokenizedExample[] = [];
     for (const record of records) {
-      if (turnIsDue()) await giveTurn();
-      signal?.throwIfAborted();
+      if (turnIsDue()) await giveTurn(signal);
       this.#rows++;
       const example = this.#example(record);
       if (example !== undefined) examples.push(example);
